@@ -1,0 +1,46 @@
+"""An HTTP server: strict, bounded, and fast because it does little for each request.
+
+Example::
+
+    from hopline.http import App, Request, Response, serve
+
+    def make_app() -> App:
+        app = App()
+
+        @app.get("/hello/{name}")
+        def hello(request: Request) -> Response:
+            return Response(f"hello {request.params['name']}")
+
+        return app
+
+    if __name__ == "__main__":
+        raise SystemExit(serve(make_app, port=8080, workers=2))
+"""
+
+from hopline.http.answer import InvalidResponse
+from hopline.http.app import App
+from hopline.http.engine import run_worker
+from hopline.http.errors import HTTPError, HTTPServerError, ProtocolError, RouteError
+from hopline.http.head import ConnectionInfo, Head
+from hopline.http.message import Headers, Request, Response
+from hopline.http.protocol import Handler, HTTPStats, Limits, Middleware, RawHandler
+
+__all__ = [
+    "App",
+    "ConnectionInfo",
+    "HTTPError",
+    "HTTPServerError",
+    "HTTPStats",
+    "Handler",
+    "Head",
+    "Headers",
+    "InvalidResponse",
+    "Limits",
+    "Middleware",
+    "ProtocolError",
+    "RawHandler",
+    "Request",
+    "Response",
+    "RouteError",
+    "run_worker",
+]

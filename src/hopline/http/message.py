@@ -1,0 +1,170 @@
+"""Requests and responses, as handlers see them.
+
+A `Request` is a view of the bytes of its head: nothing is decoded, split or lowered until someone asks for
+it, and what was asked for is remembered. Text is ISO-8859-1 for header values (RFC 9110 section 5.5) and
+percent-decoded UTF-8 for paths and queries.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import Any
+from urllib.parse import parse_qsl, unquote_to_bytes
+
+from hopline.http.errors import HTTPError
+from hopline.http.head import Head
+
+__all__ = ["Headers", "Request", "Response", "Text"]
+
+Text = str | bytes
+MAX_FIELDS = 1000  # in a query or form; past it parse_qsl refuses, and the client reads 400
+
+
+class Headers(Mapping[str, str]):
+    """Header fields by case-insensitive name; repeated fields are joined by ", ". Immutable."""
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, fields: Iterable[tuple[str, str]]) -> None:
+        self._fields: dict[str, list[str]] = {}
+        for name, value in fields:
+            self._fields.setdefault(name.lower(), []).append(value)
+
+    def __getitem__(self, name: str) -> str:
+        return ", ".join(self._fields[name.lower()])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def getall(self, name: str) -> list[str]:
+        """Every value of `name`, in order, unjoined; [] where there is none."""
+        return list(self._fields.get(name.lower(), ()))
+
+    def __repr__(self) -> str:
+        return f"Headers({self._fields!r})"
+
+
+class Request:
+    """One request with its whole body. Belongs to one handler call at a time; not thread-safe.
+
+    `params` holds the route's parameters, already converted to their types; `state` is for middleware to
+    hand values on; `peer` is the other end of the connection, (host, port), or None on a Unix socket.
+    """
+
+    def __init__(self, head: Head, body: bytes = b"", params: dict[str, Any] | None = None) -> None:
+        self.method = head.method.decode("ascii")
+        self.target = head.target
+        self.body = body
+        self.params: dict[str, Any] = params or {}
+        self.state: dict[str, Any] = {}
+        self.peer = head.connection.peer
+        # Bytes are kept, not the Head: the connection uses one Head for all its requests.
+        self._raw = head.raw
+        self.connection = head.connection
+
+    @cached_property
+    def headers(self) -> Headers:
+        """All header fields."""
+        lines = self._raw[:-4].split(b"\r\n")[1:]
+        split = (line.decode("latin-1").partition(":") for line in lines)
+        return Headers((name, value.strip(" \t")) for name, _, value in split)
+
+    @property
+    def raw_path(self) -> bytes:
+        """The target up to the query, still percent-encoded."""
+        return self.target.partition(b"?")[0]
+
+    @cached_property
+    def path(self) -> str:
+        """The path, percent-decoded as UTF-8 (undecodable bytes become U+FFFD)."""
+        return unquote_to_bytes(self.raw_path).decode("utf-8", "replace")
+
+    @cached_property
+    def query(self) -> dict[str, str]:
+        """Query parameters, percent-decoded; of a repeated one the last. HTTPError 400 over 1,000 of them."""
+        return _fields(self.target.partition(b"?")[2], "query")
+
+    @cached_property
+    def cookies(self) -> dict[str, str]:
+        """Cookies by name; of a repeated one the first, as the most specific comes first (RFC 6265 5.4)."""
+        found: dict[str, str] = {}
+        for line in self.headers.getall("cookie"):
+            for pair in line.split(";"):
+                name, equals, value = pair.strip().partition("=")
+                if equals:
+                    found.setdefault(name, value.strip('"'))
+        return found
+
+    def json(self) -> Any:
+        """The body as JSON. HTTPError 400 where it is not."""
+        try:
+            return json.loads(self.body)
+        except ValueError as error:
+            raise HTTPError(400, f"the body is not valid JSON: {error}") from error
+
+    def form(self) -> dict[str, str]:
+        """An urlencoded form; of a repeated field the last. HTTPError 400 over 1,000 fields, 415 for another type."""
+        kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "application/x-www-form-urlencoded":
+            raise HTTPError(415, "a form must be sent as application/x-www-form-urlencoded")
+        return _fields(self.body, "form")
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {self.target!r}>"
+
+
+def _fields(raw: bytes, place: str) -> dict[str, str]:
+    try:
+        return dict(
+            parse_qsl(raw.decode("latin-1"), keep_blank_values=True, errors="replace", max_num_fields=MAX_FIELDS)
+        )
+    except ValueError as error:
+        raise HTTPError(400, f"the {place} has too many fields: at most {MAX_FIELDS} are read") from error
+
+
+class Response:
+    """One answer: status, header fields, body. Plain data; a handler may build and change it freely.
+
+    Content-Length, Date and Connection are the server's to write. `headers` is a list of (name, value)
+    pairs, so that a field may stand more than once (Set-Cookie).
+    """
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(
+        self,
+        body: Text = b"",
+        status: int = 200,
+        *,
+        content_type: str | None = None,
+        headers: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        if isinstance(body, str):
+            content_type = content_type or "text/plain; charset=utf-8"
+        self.body = body.encode() if isinstance(body, str) else body
+        self.status = status
+        self.headers = list(headers)
+        if content_type is not None:
+            self.headers.append(("content-type", content_type))
+
+    @classmethod
+    def json(cls, value: Any, status: int = 200, headers: Iterable[tuple[str, str]] = ()) -> "Response":
+        """`value` as JSON."""
+        body = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+        return cls(body, status, content_type="application/json", headers=headers)
+
+    @classmethod
+    def html(cls, page: str, status: int = 200, headers: Iterable[tuple[str, str]] = ()) -> "Response":
+        """A page of HTML."""
+        return cls(page.encode(), status, content_type="text/html; charset=utf-8", headers=headers)
+
+    @classmethod
+    def redirect(cls, location: str, status: int = 303) -> "Response":
+        """Send the client elsewhere; `location` must already be a valid URI reference."""
+        return cls(b"", status, headers=(("location", location),))
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status} {len(self.body)} bytes>"
