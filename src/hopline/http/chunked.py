@@ -92,14 +92,14 @@ class ChunkedReader:
         return None
 
     def _read_trailers(self) -> bool | None:
-        if self._trailer_limit <= 0:
-            raise ProtocolError(431, "trailer-size", "the trailers are too long")
-        line = self._line(min(MAX_LINE, self._trailer_limit))
+        line = self._line(MAX_LINE)
         if line is None:
             return False
         if not line:
             return True
         self._trailer_limit -= len(line) + 2
+        if self._trailer_limit < 0:
+            raise ProtocolError(431, "trailer-size", "the trailers are too long")
         match = _TRAILER.fullmatch(line)
         if match is None or match[1].lower() in _FORBIDDEN_TRAILERS:
             raise ProtocolError(400, "trailer", f"a trailer can't be used: {line[:40]!r}")

@@ -80,7 +80,9 @@ class Engine:
         """A connection came; refused with 503 where there are too many."""
         self._accepted += 1
         self._wires.add(wire)
-        if len(self._wires) > self.limits.connections:
+        if self.draining:
+            wire.transport.close()
+        elif len(self._wires) > self.limits.connections:
             self._refused += 1
             busy = plain(503, "too many connections; try again in a moment", (("retry-after", "1"),))
             wire.transport.write(encode(busy, self.date, head_only=False, keep_alive=False, version_1_0=False))
@@ -97,15 +99,19 @@ class Engine:
         self.draining = True
         for server in self._servers:
             server.close()
+        await asyncio.sleep(0)  # who has just been accepted still comes in
         for wire in list(self._wires):
             wire.drain()
         if self._wires:
             self._all_gone = self.loop.create_future()
             await asyncio.wait([self._all_gone], timeout=timeout)
         cut = len(self._wires)
+        cancelled = [wire.task for wire in self._wires if wire.task is not None]
         for wire in list(self._wires):
             wire.transport.abort()
-        await asyncio.sleep(0)  # let connection_lost run and cancel what still works
+        await asyncio.sleep(0)  # lets connection_lost run, which cancels what still works
+        if cancelled:
+            await asyncio.wait(cancelled, timeout=1.0)
         if self._timer is not None:
             self._timer.cancel()
         for hook in reversed(self._app.shutdown):

@@ -65,6 +65,15 @@ class Request:
         self._raw = head.raw
         self.connection = head.connection
 
+    def head(self) -> Head:
+        """The head as bytes, as a raw route would have seen it."""
+        head = Head(self.connection)
+        head.raw = self._raw
+        head.lowered = self._raw.lower()
+        head.method = self.method.encode("ascii")
+        head.target = self.target
+        return head
+
     @cached_property
     def headers(self) -> Headers:
         """All header fields."""

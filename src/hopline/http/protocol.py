@@ -33,6 +33,7 @@ class Limits:
     head_timeout: float = 10.0  # 408: from the first byte of a head to its end
     body_timeout: float = 30.0  # 408: from the end of the head to the end of the body
     idle_timeout: float = 75.0  # closed without an answer: nothing was asked
+    write_timeout: float = 60.0  # cut: without a single byte of an answer being taken
     connections: int = 20_000  # a worker's; 503 and closed beyond
     write_buffer: int = 65_536  # unsent bytes at which a connection's input waits
 

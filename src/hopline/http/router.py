@@ -170,8 +170,9 @@ def _search(
             return found
     for suffix, leaf in node.rest:
         stop = len(segments) - len(suffix)
-        if stop > index and tuple(segments[stop:]) == suffix:
-            found = accept(leaf, [*values, "/".join(segments[index:stop])])
+        rest = "/".join(segments[index:stop])
+        if rest and tuple(segments[stop:]) == suffix:
+            found = accept(leaf, [*values, rest])
             if found is not None:
                 return found
     return None

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Wire"]
 
 log = logging.getLogger("hopline.http")
+LINGER = 2.0  # seconds a peer gets to close after the last answer has left
 BATCH_BYTES = 262_144  # answers joined into one write at most; a batch of larger ones is written in pieces
 
 
@@ -42,12 +43,14 @@ class Wire(asyncio.Protocol):
     __slots__ = (
         "_connection",
         "_engine",
+        "_eof",
         "_out",
         "_paused",
-        "_task",
+        "_unsent",
         "info",
         "phase",
         "since",
+        "task",
         "transport",
     )
 
@@ -55,7 +58,9 @@ class Wire(asyncio.Protocol):
         self._engine = engine
         self._out: list[bytes] = []
         self._paused = False
-        self._task: asyncio.Task[Response] | None = None
+        self._eof = False  # the peer sends no more
+        self._unsent = 0  # bytes waiting to be written when the engine last looked
+        self.task: asyncio.Task[Response] | None = None
         self.phase = Phase.IDLE
         self.since = engine.now
 
@@ -70,15 +75,13 @@ class Wire(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._engine.lost(self)
-        if self._task is not None:
-            self._task.cancel()
+        if self.task is not None:
+            self.task.cancel()
 
     def eof_received(self) -> bool:
-        """The peer sends no more, but may still read: an answer under way is finished, then we close."""
-        if self._task is None:
-            return False
-        self._connection.head.keep_alive = False
-        return True
+        """The peer sends no more, but may still read: what it asked is answered, then we close."""
+        self._eof = True
+        return self.task is not None or self._paused
 
     def pause_writing(self) -> None:
         self._paused = True
@@ -88,7 +91,7 @@ class Wire(asyncio.Protocol):
         self._paused = False
         if self.phase == Phase.CLOSING:
             return
-        if self._task is None:
+        if self.task is None:
             self._serve()
         if not self._paused and self._connection.buffered <= self._engine.limits.write_buffer:
             self.transport.resume_reading()
@@ -97,7 +100,7 @@ class Wire(asyncio.Protocol):
         if self.phase == Phase.CLOSING:
             return  # read and dropped, so that the close doesn't destroy the answer on its way (RFC 9112 9.6)
         self._connection.receive(data)
-        if self._task is None and not self._paused:
+        if self.task is None and not self._paused:
             self._serve()
         elif self._connection.buffered > self._engine.limits.write_buffer:
             self.transport.pause_reading()
@@ -146,6 +149,9 @@ class Wire(asyncio.Protocol):
         if self._connection.continue_expected:
             self._connection.continue_expected = False
             self._out.append(CONTINUE)
+        if self._eof:
+            self._close_after_answer()
+            return
         self._flush()
         phase = Phase.BODY if self._connection.in_body else Phase.HEAD if self._connection.buffered else Phase.IDLE
         if phase != self.phase or phase == Phase.IDLE:
@@ -165,14 +171,14 @@ class Wire(asyncio.Protocol):
             self._answer(request, started)
             return True
         self._flush()
-        self._task = started
+        self.task = started
         self.phase = Phase.HANDLER
         started.add_done_callback(lambda done: self._finished(request, done))
         return False
 
     def _finished(self, request: Request, task: "asyncio.Task[Response]") -> None:
         """A task has the answer that the connection waited for."""
-        self._task = None
+        self.task = None
         if task.cancelled() or self.transport.is_closing():
             self.transport.abort()  # the peer has gone, or the worker is going: nobody waits for an answer
             return
@@ -231,19 +237,27 @@ class Wire(asyncio.Protocol):
 
     def overdue(self, now: float) -> bool:
         """Whether the peer has had its time. HANDLER never is: an application's time is its own to bound."""
-        waited = now - self.since
         limits = self._engine.limits
+        unsent = self.transport.get_write_buffer_size()
+        if unsent:
+            if unsent != self._unsent:
+                self._unsent = unsent
+                self.since = now
+            return now - self.since > limits.write_timeout
+        waited = now - self.since
         if self.phase == Phase.IDLE:
             return waited > limits.idle_timeout
         if self.phase == Phase.HEAD:
             return waited > limits.head_timeout
         if self.phase == Phase.BODY:
             return waited > limits.body_timeout
-        return self.phase == Phase.CLOSING and waited > 2.0
+        return self.phase == Phase.CLOSING and waited > LINGER
 
     def time_out(self) -> None:
         """Close an overdue connection, with 408 where a request was under way."""
-        if self.phase in (Phase.HEAD, Phase.BODY):
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+        elif self.phase in (Phase.HEAD, Phase.BODY):
             what = "head" if self.phase == Phase.HEAD else "body"
             self._refuse(ProtocolError(408, f"{what}-timeout", f"the rest of the {what} did not arrive in time"))
         elif self.phase == Phase.CLOSING:
@@ -253,5 +267,5 @@ class Wire(asyncio.Protocol):
 
     def drain(self) -> None:
         """The worker is going: close now if nothing is under way, else after the answer."""
-        if self._task is None and self.phase in (Phase.IDLE, Phase.HEAD):
+        if self.task is None and self.phase in (Phase.IDLE, Phase.HEAD):
             self.transport.close()
