@@ -17,16 +17,20 @@ Example::
         raise SystemExit(serve(make_app, port=8080, workers=2))
 """
 
-from hopline.http.answer import InvalidResponse
+from hopline.http.answer import InvalidResponse, status_line
 from hopline.http.app import App
 from hopline.http.engine import run_worker
 from hopline.http.errors import HTTPError, HTTPServerError, ProtocolError, RouteError
 from hopline.http.head import ConnectionInfo, Head
 from hopline.http.message import Headers, Request, Response
 from hopline.http.protocol import Handler, HTTPStats, Limits, Middleware, RawHandler
+from hopline.http.serve import Companion, serve
+from hopline.http.sockets import ListenError
+from hopline.http.child import Stop
 
 __all__ = [
     "App",
+    "Companion",
     "ConnectionInfo",
     "HTTPError",
     "HTTPServerError",
@@ -36,11 +40,15 @@ __all__ = [
     "Headers",
     "InvalidResponse",
     "Limits",
+    "ListenError",
     "Middleware",
     "ProtocolError",
     "RawHandler",
     "Request",
     "Response",
     "RouteError",
+    "Stop",
     "run_worker",
+    "serve",
+    "status_line",
 ]

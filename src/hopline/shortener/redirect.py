@@ -16,8 +16,7 @@ from time import time_ns
 from typing import Final, Protocol
 
 from hopline.cache import Cache
-from hopline.http import Head, HTTPError, Request, Response
-from hopline.http.answer import status_line
+from hopline.http import Head, HTTPError, Request, Response, status_line
 from hopline.shortener.clicks.event import ClickKind, pack
 from hopline.shortener.links.custom_codes import code_from_path
 from hopline.shortener.links.link import Link
@@ -114,7 +113,7 @@ class Redirects:
         self._cache = cache
         self._store = store
         self._versions = versions
-        self._slots = versions.slots
+        self._slots: memoryview = memoryview(b"")  # the version table's, between open and close
         self._journal = journal
         self._visitors = visitors
         self._redirects = 0
@@ -123,6 +122,14 @@ class Redirects:
         self._loads = 0
         self._unknown = 0
         self._expired = 0
+
+    def open(self) -> None:
+        """Look at the version table, which must be open."""
+        self._slots = self._versions.slots
+
+    def close(self) -> None:
+        """Let go of the version table, before it closes."""
+        self._slots = memoryview(b"")
 
     def raw(self, head: Head) -> bytes | None:
         """The answer for a path in the cache; None for whatever takes a closer look. A RawHandler."""
