@@ -95,17 +95,30 @@ def read_until(client: socket.socket, ending: bytes) -> bytes:
     return data
 
 
-def make_app(limits: Limits | None = None) -> App:  # noqa: C901 - a list of routes, not a path through them
+REDIRECT = b"HTTP/1.1 302 Found\r\nlocation: /\r\ncontent-length: 0\r\n"
+
+
+def make_app(limits: Limits | None = None) -> App:
     app = App(limits)
+    app.raw(lambda head: REDIRECT if head.target == b"/raw" else None)
+    add_plain_routes(app)
+    add_waiting_routes(app)
+    return app
+
+
+def add_plain_routes(app: App) -> None:
+    app.get("/plain")(lambda request: Response("plain"))
+    app.get("/no-response")(lambda request: None)  # type: ignore[type-var]
+    app.get("/splits")(lambda request: Response("x", headers=[("x", "a\r\nset-cookie: evil")]))
+    app.get("/big")(lambda request: Response(b"b" * 2_000_000))
+
+    @app.get("/teapot")
+    def teapot(request: Request) -> Response:
+        raise HTTPError(418, "short and stout")
+
+
+def add_waiting_routes(app: App) -> None:
     gate = asyncio.Event()
-
-    @app.raw
-    def raw(head: object) -> bytes | None:
-        return b"HTTP/1.1 302 Found\r\nlocation: /\r\ncontent-length: 0\r\n" if head.target == b"/raw" else None  # type: ignore[attr-defined]
-
-    @app.get("/plain")
-    def plain(request: Request) -> Response:
-        return Response("plain")
 
     @app.get("/never-waits")
     async def never_waits(request: Request) -> Response:
@@ -132,27 +145,9 @@ def make_app(limits: Limits | None = None) -> App:  # noqa: C901 - a list of rou
     async def breaks(request: Request) -> Response:
         raise ZeroDivisionError("secret")
 
-    @app.get("/no-response")
-    def no_response(request: Request) -> Response:
-        return None  # type: ignore[return-value]
-
-    @app.get("/splits")
-    def splits(request: Request) -> Response:
-        return Response("x", headers=[("x", "a\r\nset-cookie: evil")])
-
-    @app.get("/big")
-    def big(request: Request) -> Response:
-        return Response(b"b" * 2_000_000)
-
     @app.post("/echo")
     async def echo(request: Request) -> Response:
         return Response(request.body)
-
-    @app.get("/teapot")
-    def teapot(request: Request) -> Response:
-        raise HTTPError(418, "short and stout")
-
-    return app
 
 
 @pytest.fixture(scope="module")
