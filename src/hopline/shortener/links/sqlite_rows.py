@@ -98,6 +98,7 @@ class LinkRows:
         """The next id of this process's block; a new block is leased in the transaction under way."""
         if self._next_id >= self._end_id:
             row = self._one("lease", size=self._block_size)
+            self.connection.execute(QUERIES["note_lease"], {"size": self._block_size})
             if row is None:
                 raise RuntimeError("bug: the counter has no row")
             self._end_id = row[0]

@@ -1,6 +1,10 @@
 -- name: lease
 UPDATE counter SET next = next + :size WHERE name = 'links' RETURNING next;
 
+-- name: note_lease
+INSERT INTO lease_days (day, leased) VALUES (unixepoch() / 86400, :size)
+ON CONFLICT (day) DO UPDATE SET leased = leased + :size;
+
 -- name: insert_link
 INSERT INTO links (id, url, created_at, updated_at, expires_at, user_id, redirect_status, custom_code)
 VALUES (:id, :url, :now, :now, :expires_at, :user_id, :redirect_status, :custom_code);

@@ -23,6 +23,12 @@ CREATE TABLE IF NOT EXISTS counter (
     next INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- How many counter values each day took: what a restored backup reckons from.
+CREATE TABLE IF NOT EXISTS lease_days (
+    day    INTEGER PRIMARY KEY,  -- days since 1970, UTC
+    leased INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE IF NOT EXISTS meta (
     key   TEXT PRIMARY KEY,
     value BLOB NOT NULL
