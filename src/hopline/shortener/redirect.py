@@ -19,7 +19,7 @@ from hopline.cache import Cache
 from hopline.http import Head, HTTPError, Request, Response, status_line
 from hopline.shortener.clicks.event import ClickKind, pack
 from hopline.shortener.links.custom_codes import code_from_path
-from hopline.shortener.links.link import Link
+from hopline.shortener.links.link import Link, StoreUnavailable
 from hopline.shortener.links.protocol import LinkStore
 
 __all__ = ["RedirectStats", "Redirects"]
@@ -187,7 +187,11 @@ class Redirects:
         if code is None:
             self._unknown += 1
             raise HTTPError(404, "there is no such link")
-        target = await self._current(path, code)
+        try:
+            target = await self._current(path, code)
+        except StoreUnavailable as error:
+            retry = (("retry-after", str(error.retry_after)),)
+            raise HTTPError(503, "links can't be looked up right now", retry) from error
         link = target.link
         if link is None:
             self._unknown += 1
