@@ -160,7 +160,7 @@ def engine() -> int:
 
 
 def on_ready_fails() -> int:
-    return start(workers=2, on_ready=lambda url: 1 // 0)
+    return start(run_worker=never_stops, shutdown_timeout=600.0, workers=2, on_ready=lambda url: 1 // 0)
 
 
 def port_taken() -> int:

@@ -99,7 +99,7 @@ class ChildProcess:
         """Ask it to end: by SIGTERM, and by ending the line in case the application took that signal for itself."""
         if self.line is not None:
             try:
-                pass
+                self.line.shutdown(socket.SHUT_WR)
             except OSError:
                 pass  # it has ended, and is about to be reaped
         if self.alive:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hopline.http.answer import CONTINUE, InvalidResponse, encode, plain
 from hopline.http.connection import Connection
-from hopline.http.errors import ProtocolError
+from hopline.http.errors import HTTPError, ProtocolError
 from hopline.http.head import ConnectionInfo, Head
 from hopline.http.message import Request, Response
 from hopline.http.stepping import start
@@ -212,7 +212,11 @@ class Wire(asyncio.Protocol):
         engine = self._engine
         engine.protocol_errors += 1
         engine.broken_rules[error.rule] = engine.broken_rules.get(error.rule, 0) + 1
-        response = plain(error.status, error.detail)
+        if error.status == 413:  # the head is whole, so the application can answer in its own form
+            request = Request(self._connection.head)
+            response = engine.dispatcher.error(request, HTTPError(error.status, error.detail))
+        else:
+            response = plain(error.status, error.detail)
         self._out.append(encode(response, engine.date, head_only=False, keep_alive=False, version_1_0=False))
         self._close_after_answer()
 

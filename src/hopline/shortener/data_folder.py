@@ -77,16 +77,21 @@ class DataFolder:
     def secret(self) -> bytes:
         """The key that signs sessions, made at the first start; 32 random bytes."""
         path = self.path / "secret.key"
-        try:
-            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        except FileExistsError:
-            return path.read_bytes()
-        with os.fdopen(fd, "wb") as file:
-            made = secrets.token_bytes(32)
-            file.write(made)
-            file.flush()
-            os.fsync(file.fileno())
-        return made
+        if not path.exists():
+            # Written aside and linked into place, so that a crash can't leave an empty key behind.
+            aside = self.path / f".secret-{secrets.token_hex(8)}"
+            fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with os.fdopen(fd, "wb") as file:
+                file.write(secrets.token_bytes(32))
+                file.flush()
+                os.fsync(file.fileno())
+            try:
+                os.link(aside, path)
+            except FileExistsError:
+                pass  # another process was first
+            finally:
+                aside.unlink()
+        return path.read_bytes()
 
     def others(self) -> list[Path]:
         """Folders used before that still hold links, the last used one first."""

@@ -1,0 +1,1 @@
+INSERT INTO api_keys (id, secret_hash, name, role, created_at) VALUES (?, ?, ?, ?, ?);

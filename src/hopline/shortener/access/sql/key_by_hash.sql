@@ -1,0 +1,2 @@
+SELECT id, name, role, created_at, last_used_at, revoked_at FROM api_keys
+WHERE secret_hash = ? AND revoked_at IS NULL;
