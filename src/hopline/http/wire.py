@@ -137,7 +137,7 @@ class Wire(asyncio.Protocol):
             self._refuse(error)
             return
         except Exception:
-            log.exception("a raw route failed on %r", head.target)
+            log.exception("serving %r failed", head.target)
             engine.dispatcher.handler_errors += 1
             self._out.append(encode(plain(500, ""), engine.date, head_only=False, keep_alive=False, version_1_0=False))
             self._close_after_answer()

@@ -11,7 +11,7 @@ another one has changed.
 What the parts of a hit cost, interpreted, is measured by benchmarks/profile_redirect.py.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import time_ns
 from typing import Final, Protocol
 
@@ -91,12 +91,12 @@ class Versions(Protocol):
 class RedirectStats:
     """Figures of one worker; additive."""
 
-    redirects: int
-    heads: int
-    prefetches: int
-    loads: int  # looks past the cache
-    unknown: int  # answered 404
-    expired: int  # answered 410
+    redirects: int = field(metadata={"help": "Clicks answered with a redirect"})
+    heads: int = field(metadata={"help": "HEAD requests answered with a redirect"})
+    prefetches: int = field(metadata={"help": "Prefetches answered with a redirect"})
+    loads: int = field(metadata={"help": "Look-ups past the cache"})
+    unknown: int = field(metadata={"help": "Requests for codes that lead nowhere"})
+    expired: int = field(metadata={"help": "Requests for links that have expired"})
 
 
 class Redirects:

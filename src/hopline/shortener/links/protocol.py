@@ -1,7 +1,7 @@
 """What the shortener may rely on in a store of links, whatever database is behind it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from hopline.shortener.links.link import CodeTaken, Link, LinkChanges, LinkPage, LinkQuery, NewLink
@@ -13,13 +13,13 @@ __all__ = ["LinkStore", "LinkStoreStats"]
 class LinkStoreStats:
     """Figures of one process's store; additive over processes."""
 
-    created: int  # links committed
-    updated: int
-    deleted: int
-    reads: int  # point reads and pages
-    commits: int  # groups committed: created / commits is the mean group
-    waiting: int  # writes queued now
-    errors: int  # operations that ended in StoreUnavailable
+    created: int = field(metadata={"help": "Links committed"})
+    updated: int = field(metadata={"help": "Changes committed"})
+    deleted: int = field(metadata={"help": "Links deleted"})
+    reads: int = field(metadata={"help": "Point reads and pages"})
+    commits: int = field(metadata={"help": "Groups committed; created by commits is the mean group"})
+    waiting: int = field(metadata={"kind": "gauge", "help": "Links waiting to be stored"})
+    errors: int = field(metadata={"help": "Operations that ended in StoreUnavailable"})
 
 
 class LinkStore(Protocol):
