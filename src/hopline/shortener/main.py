@@ -14,6 +14,7 @@ import tempfile
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from hopline.cache import Cache
 from hopline.clock import SystemClock
@@ -21,6 +22,7 @@ from hopline.http import App, Companion, Request, Response, Stop, serve
 from hopline.metrics import Sample, Snapshot, SnapshotServer, from_stats
 from hopline.shortener.access import Access, ApiKeys, SessionSigner
 from hopline.shortener.api import register_api
+from hopline.shortener.clicks.facts import FactFinder
 from hopline.shortener.clicks.ingest import Ingester
 from hopline.shortener.clicks.journal import Journal
 from hopline.shortener.clicks.sqlite import SqliteClickStore
@@ -151,7 +153,8 @@ def prepare_data(settings: Settings) -> str | None:
 def _ingest(settings: Settings, run_dir: Path, stop: Stop) -> None:
     """The ingester process: count clicks until told to stop, then what is left."""
     folder = DataFolder(settings.data_dir)
-    ingester = Ingester(folder.journal, folder.clicks_db)
+    own = frozenset(filter(None, [urlsplit(settings.public_url).hostname]))
+    ingester = Ingester(folder.journal, folder.clicks_db, finder=FactFinder(own_hosts=own))
     ingester.open()
     try:
         with SnapshotServer(run_dir, f"ingester-{os.getpid()}", lambda: _ingest_figures(ingester)):

@@ -1,0 +1,1 @@
+SELECT dimension, count(*) FROM breakdown WHERE link = ? AND day = ? GROUP BY dimension;

@@ -1,0 +1,1 @@
+DELETE FROM breakdown WHERE link = ? AND day = ? AND dimension = ? AND value = ?;

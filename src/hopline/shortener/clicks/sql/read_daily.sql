@@ -1,0 +1,1 @@
+SELECT breadth, sketch FROM daily WHERE link = ? AND day = ?;

@@ -1,0 +1,1 @@
+SELECT id, position, damaged, skipped, finished_at FROM segments;

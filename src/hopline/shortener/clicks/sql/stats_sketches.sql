@@ -1,0 +1,1 @@
+SELECT day, sketch FROM daily WHERE link = ? AND day BETWEEN ? AND ?;

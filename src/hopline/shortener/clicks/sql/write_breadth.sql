@@ -1,0 +1,1 @@
+UPDATE daily SET breadth = ? WHERE link = ? AND day = ?;
