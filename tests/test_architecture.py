@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests import architecture
 
+from tests import architecture
 from tools import unasync
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -4,6 +4,7 @@ import traceback
 from pathlib import Path
 
 import pytest
+
 from tests import docs
 
 ROOT = Path(__file__).resolve().parent.parent
