@@ -137,7 +137,7 @@ class Connection:
             raise _refused(raw, error) from error
         head.raw = raw
         head.lowered = raw.lower()
-        line = raw[: raw.find(b"\r\n")].split(b" ")
+        line = raw[: raw.find(b"\r")].split(b" ")
         if len(line) != 3:
             raise ProtocolError(
                 400, "request-line", "the request line must be method, target and version, one space apart"
