@@ -177,7 +177,7 @@ def foreign_imports(src: Path) -> list[str]:
     for module in modules(src):
         if module.storey in THIRD_PARTY:
             packages, storeys = THIRD_PARTY[module.storey], {module.storey}
-        elif _is_ground(module.storey):
+        elif _is_ground(module.storey) and module.storey != "__main__":
             packages, storeys = set(), set()
         else:
             continue  # the application may import everything

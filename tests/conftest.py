@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import os
 import sys
+import tempfile
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,13 @@ ROOT = Path(__file__).resolve().parent.parent
 # Helper modules of the suite are imported as tests.…, and tools as tools.…, from wherever pytest was started.
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Servers that tests start must not note their folders in the state directory of whoever runs the tests."""
+    state = tempfile.TemporaryDirectory(prefix="hopline-tests-")
+    os.environ["XDG_STATE_HOME"] = state.name
+    config.add_cleanup(state.cleanup)
 
 
 @pytest.hookimpl(tryfirst=True)
