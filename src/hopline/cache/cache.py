@@ -1,17 +1,26 @@
 """The face of the cache: a lock, a clock and figures around a policy's core.
 
-One lock guards the core, the loads under way and the figures; it is held for dictionary steps only, never
-while a loader or a listener runs. No thread is started, so a process may fork at any time it isn't inside a
-call on another thread.
+One lock guards the core, the loads under way and the figures. It is held for dictionary steps only, a bounded number
+of them, never while a loader or a listener runs. It is re-entrant, which costs nothing (76 ns against 73): a
+finaliser or a signal handler that uses the cache may come upon a thread that is inside it. No thread is started, and
+a forked child finds the lock free.
+
+A hit with a time to live costs 420 ns (CPython 3.11, 100,000 entries, best of 25 runs): 76 for the lock, 66 to find
+and move, 45 for the clock, the rest is the interpreter. Without one it costs 370, a miss 210, a set that evicts 2,300.
 """
 
 import asyncio
-import threading
-from collections.abc import Awaitable, Callable, Hashable, Iterator, MutableMapping
+import logging
+from collections.abc import Awaitable, Callable, Hashable, ItemsView, Iterator, MutableMapping, ValuesView
+from functools import partial
+from types import CoroutineType
 from typing import Any, Final, Generic, TypeVar, overload
 
-from hopline.cache.loading import Load, resolve
-from hopline.cache.lru import EXPIRED_A_SET, FOREVER, Entry, Lru
+from hopline.cache.deadlines import FOREVER
+from hopline.cache.figures import Figures
+from hopline.cache.forking import forkable_lock
+from hopline.cache.loading import Load, Loads, finished, resolve
+from hopline.cache.lru import Lru, Removal
 from hopline.cache.protocol import CacheStats, Cause
 from hopline.clock import Clock, SystemClock
 
@@ -21,15 +30,23 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 D = TypeVar("D")
 Listener = Callable[[K, V, Cause], object]
+
+log = logging.getLogger("hopline.cache")
 _MISSING: Final[Any] = object()  # Any, so that it passes for a value where one is looked up
+LONGEST_TTL: Final = 1e10  # seconds; more than 300 years is for ever
+EXPIRED_A_STEP: Final = 128  # entries that expire() removes before it lets others have the lock
 
 
 class Cache(MutableMapping[K, V], Generic[K, V]):
     """A thread-safe mapping of at most `maxsize` entries that forgets the least recently used one first.
 
-    `ttl` is how many seconds an entry lives unless `set` says otherwise; None is for ever. `on_remove` is called
-    with key, value and Cause after an entry has left, outside the lock; what it raises reaches the caller
-    whose call removed the entry. Any value can be cached, None too.
+    `ttl` is how many seconds an entry lives unless `set` says otherwise; None is for ever. Any value can be cached,
+    None too. Where cachetools has the same word, it means the same: what has expired is not there, iterating goes
+    from the least to the most recently used, `in` and iterating are no use.
+
+    `on_remove` is called with key, value and Cause after an entry has left, on the thread that removed it, outside
+    the lock: it may use the cache, and two threads may report out of order. What it raises is logged: the caller of
+    `get` can't be asked to answer for a listener.
     """
 
     def __init__(
@@ -42,24 +59,18 @@ class Cache(MutableMapping[K, V], Generic[K, V]):
     ) -> None:
         if maxsize < 1:
             raise ValueError(f"maxsize must be at least 1, not {maxsize!r}")
-        if ttl is not None and ttl <= 0:
-            raise ValueError(f"ttl must be more than 0 seconds, not {ttl!r}; use None for no limit")
+        _check_ttl(ttl)
         self._ttl = ttl
         self._monotonic = (clock or SystemClock()).monotonic
         self._on_remove = on_remove
-        self._lock = threading.Lock()  # guards everything below
-        self._acquire = self._lock.acquire  # bound once: half the cost of `with` (100 against 220 ns)
+        self._lock = forkable_lock()  # guards everything below
+        self._acquire = self._lock.acquire  # bound once: half the cost of `with` (76 against 157 ns)
         self._release = self._lock.release
         self._lru: Lru[K, V] = Lru(maxsize)
-        self._loading: dict[K, Load[V]] = {}
-        self._hits = 0
-        self._misses = 0
-        self._sets = 0
-        self._evictions = 0
-        self._expirations = 0
-        self._loads = 0
-        self._load_failures = 0
-        self._load_seconds = 0.0
+        self._find = self._lru.find
+        self._touch = self._lru.touch
+        self._loading: Loads[K, V] = Loads()
+        self._figures = Figures()
 
     # -- reading ----------------------------------------------------------------------------------------
 
@@ -68,24 +79,32 @@ class Cache(MutableMapping[K, V], Generic[K, V]):
     @overload
     def get(self, key: K, /, default: V | D) -> V | D: ...
     def get(self, key: K, /, default: object = None) -> object:
-        """The value, which becomes the most recently used; `default` where there is none.
-
-        No try/finally: nothing between acquire and release can raise but a broken __hash__ or __eq__, which
-        raises in `peek` before anything has changed; that path releases too.
-        """
+        """The value, which becomes the most recently used; `default` where there is none."""
         self._acquire()
         try:
-            entry = self._lru.peek(key)
+            entry = self._find(key)
             if entry is not None and (entry.deadline == FOREVER or self._monotonic() < entry.deadline):
-                self._lru.touch(key)
-                self._hits += 1
+                self._figures.hits += 1
+                try:
+                    self._touch(key)
+                except KeyError:
+                    pass  # a signal handler or finaliser on this thread took it out since; it was here
                 return entry.value
-            self._misses += 1
+            self._figures.misses += 1
         finally:
             self._release()
         if entry is not None:
-            self._drop_expired(key, entry)
+            self._drop_expired(key)
         return default
+
+    def _drop_expired(self, key: K) -> None:
+        now = self._monotonic()
+        with self._lock:
+            entry = self._find(key)
+            if entry is None or now < entry.deadline:
+                return  # another thread dropped it, or has set it again
+            removed = self._pop(key, now)
+        self._tell(removed)
 
     def __getitem__(self, key: K) -> V:
         value = self.get(key, _MISSING)
@@ -95,199 +114,276 @@ class Cache(MutableMapping[K, V], Generic[K, V]):
 
     def __contains__(self, key: object) -> bool:
         """Whether `key` has a living value. Neither a use nor counted."""
+        now = self._monotonic()
         with self._lock:
-            entry = self._lru.peek(key)  # type: ignore[arg-type]
-            return entry is not None and self._monotonic() < entry.deadline
+            entry = self._find(key)  # type: ignore[arg-type]
+            return entry is not None and now < entry.deadline
 
     def __len__(self) -> int:
+        """How many entries live. Removes the expired ones first, as `expire` does."""
+        self.expire()
         return len(self._lru)
 
     def __iter__(self) -> Iterator[K]:
-        """The keys as they are now, the least recently used first."""
+        """The living keys as they are now, the least recently used first."""
+        return iter(self._copy())
+
+    def items(self) -> ItemsView[K, V]:
+        """The living entries as they are now, a copy: what others do meanwhile doesn't show. No use."""
+        return self._copy().items()
+
+    def values(self) -> ValuesView[V]:
+        """The living values as they are now, a copy as in `items`. No use."""
+        return self._copy().values()
+
+    def _copy(self) -> dict[K, V]:
+        now = self._monotonic()
         with self._lock:
-            return iter(list(self._lru))
+            return dict(self._lru.living(now))
 
     # -- writing ----------------------------------------------------------------------------------------
 
     def set(self, key: K, value: V, ttl: float | None = None) -> None:
-        """Store `value` for `ttl` seconds, or for the cache's own ttl where None."""
-        self._store(key, value, ttl, None)
-
-    def __setitem__(self, key: K, value: V) -> None:
-        self._store(key, value, None, None)
-
-    def _store(self, key: K, value: V, ttl: float | None, load: Load[V] | None) -> None:
-        """Store; from a `load`, only if nobody set or deleted the key since the load began."""
-        if ttl is None:
-            ttl = self._ttl
+        """Store `value` for `ttl` seconds; None is the cache's own ttl, math.inf for ever."""
+        _check_ttl(ttl)
         now = self._monotonic()
         with self._lock:
-            if load is not None and load.overtaken:
-                return
-            if load is None:
-                self._overtake(key)
-            expired = self._lru.expire(now, EXPIRED_A_SET)
-            replaced, evicted = self._lru.put(key, value, FOREVER if ttl is None else now + ttl)
-            self._sets += 1
-            self._expirations += len(expired)
-            self._evictions += len(evicted)
-        if self._on_remove is not None:
-            self._tell(expired, Cause.EXPIRED)
-            if replaced is not None:
-                self._tell([(key, replaced)], Cause.REPLACED)
-            self._tell(evicted, Cause.EVICTED)
+            self._loading.overtake(key)
+            removed = self._put(key, value, ttl, now)
+        self._tell(removed)
 
-    def _overtake(self, key: K) -> None:
-        load = self._loading.get(key)
-        if load is not None:
-            load.overtaken = True
-            del self._loading[key]  # who comes now starts a load of their own
+    def __setitem__(self, key: K, value: V) -> None:
+        self.set(key, value)
+
+    def setdefault(self, key: K, default: V = None) -> V:  # type: ignore[assignment]  # as in MutableMapping
+        """The value of `key`; where there is none, `default`, stored in the same step. One thread's default wins."""
+        while True:
+            value = self.get(key, _MISSING)
+            if value is not _MISSING:
+                return value
+            now = self._monotonic()
+            with self._lock:
+                entry = self._find(key)
+                if entry is not None and now < entry.deadline:
+                    continue  # another thread's default won
+                self._loading.overtake(key)
+                removed = self._put(key, default, None, now)
+            self._tell(removed)
+            return default
 
     def delete(self, key: K) -> bool:
         """Remove `key`; False where there was none. A load under way will not bring it back."""
-        with self._lock:
-            self._overtake(key)
-            entry = self._lru.pop(key)
-        if entry is None:
-            return False
-        self._tell([(key, entry)], Cause.DELETED)
-        return True
+        return self._take(key, _MISSING) is not _MISSING
 
     def __delitem__(self, key: K) -> None:
         if not self.delete(key):
             raise KeyError(key)
 
+    @overload
+    def pop(self, key: K, /) -> V: ...
+    @overload
+    def pop(self, key: K, /, default: V | D) -> V | D: ...
+    def pop(self, key: K, /, default: Any = _MISSING) -> Any:
+        """Remove `key` and return its value, in one step; `default`, or KeyError, where there is none."""
+        value = self._take(key, default)
+        if value is _MISSING:
+            raise KeyError(key)
+        return value
+
     def popitem(self) -> tuple[K, V]:
-        """Remove and return the least recently used entry. KeyError where the cache is empty."""
-        with self._lock:
-            key = self._lru.oldest()
-            entry = self._lru.pop(key)
-        if entry is None:
-            raise RuntimeError("bug: the oldest key has no entry")
-        self._tell([(key, entry)], Cause.DELETED)
-        return key, entry.value
+        """Remove and return the least recently used entry that lives. KeyError where there is none."""
+        while True:
+            now = self._monotonic()
+            with self._lock:
+                oldest = self._lru.pop_oldest(now)
+                if oldest is None:
+                    raise KeyError("the cache is empty")
+                self._figures.removed([oldest])
+            self._tell([oldest])
+            if oldest[2] is Cause.DELETED:
+                return oldest[0], oldest[1]
 
     def clear(self) -> None:
         """Remove everything."""
-        with self._lock:
-            for key in list(self._loading):
-                self._overtake(key)
-            gone = self._lru.clear()
-        self._tell(gone, Cause.DELETED)
-
-    def expire(self) -> int:
-        """Remove every entry whose time is over; how many. Needed only to free memory early."""
         now = self._monotonic()
         with self._lock:
-            gone = self._lru.expire(now, len(self._lru))
-            self._expirations += len(gone)
-        self._tell(gone, Cause.EXPIRED)
-        return len(gone)
+            self._loading.overtake_all()
+            removed = self._lru.clear(now)
+            self._figures.removed(removed)
+        self._tell(removed)
 
-    def _drop_expired(self, key: K, entry: Entry[V]) -> None:
+    def expire(self) -> int:
+        """Remove every entry whose time is over; how many. Needed only to free memory early.
+
+        The lock is let go every 128 entries, so that it can be called on a full cache beside a busy one.
+        """
+        now = self._monotonic()
+        total = 0
+        more = True
+        while more:
+            with self._lock:
+                removed = self._lru.expire(now, EXPIRED_A_STEP)
+                more = self._lru.has_expired(now)
+                if not more:
+                    removed += self._lru.expire_rest(now)
+                self._figures.removed(removed)
+            total += len(removed)
+            self._tell(removed)
+        return total
+
+    # -- what the above share; the first two under the lock -----------------------------------------------
+
+    def _put(self, key: K, value: V, ttl: float | None, now: float) -> list[Removal[K, V]]:
+        if ttl is None:
+            ttl = self._ttl
+        deadline = FOREVER if ttl is None or ttl > LONGEST_TTL else now + ttl
+        removed = self._lru.put(key, value, deadline, now)
+        self._figures.sets += 1
+        if removed:
+            self._figures.removed(removed)
+        return removed
+
+    def _pop(self, key: K, now: float) -> list[Removal[K, V]]:
+        removal = self._lru.pop(key, now)
+        removed = [] if removal is None else [removal]
+        self._figures.removed(removed)
+        return removed
+
+    def _take(self, key: K, default: Any) -> Any:
+        """Remove `key`; the value where it lived, else `default`."""
+        now = self._monotonic()
         with self._lock:
-            if self._lru.peek(key) is not entry:
-                return
-            self._lru.pop(key)
-            self._expirations += 1
-        self._tell([(key, entry)], Cause.EXPIRED)
+            self._loading.overtake(key)
+            removed = self._pop(key, now)
+        self._tell(removed)
+        lived = bool(removed) and removed[0][2] is Cause.DELETED
+        return removed[0][1] if lived else default
 
-    def _tell(self, gone: list[tuple[K, Entry[V]]], cause: Cause) -> None:
-        if self._on_remove is not None:
-            for key, entry in gone:
-                self._on_remove(key, entry.value, cause)
+    def _tell(self, removed: list[Removal[K, V]]) -> None:
+        if self._on_remove is None:
+            return
+        for key, value, cause in removed:
+            try:
+                self._on_remove(key, value, cause)
+            except Exception:
+                log.exception("on_remove failed for key %r, %s", key, cause.value)
 
     # -- loading ----------------------------------------------------------------------------------------
 
     def get_or_load(self, key: K, load: Callable[[], V], ttl: float | None = None) -> V:
         """The value, or what `load` gives, called once however many threads and tasks wait for it.
 
-        What `load` raises reaches everybody who waited and is not remembered. CacheDeadlock where this thread
-        would wait for a load that only it can finish.
+        What `load` raises reaches everybody who waited and is not remembered. A key that was set or deleted while
+        it was loaded keeps that; who waited gets the loaded value all the same. CacheDeadlock where this thread
+        would wait for a load that only it can finish; loaders of two keys that wait for each other's are not found
+        out.
         """
         value = self.get(key, _MISSING)
         if value is not _MISSING:
             return value
-        under_way, mine = self._join(key)
-        if not mine:
-            return under_way.wait()
+        _check_ttl(ttl)
+        while True:
+            under_way, mine = self._join(key, None)
+            if mine:
+                return self._load(key, under_way, load, ttl)
+            under_way.wait(key)
+            if not under_way.is_abandoned:
+                return under_way.result()
+
+    def _load(self, key: K, under_way: Load[V], load: Callable[[], V], ttl: float | None) -> V:
         started = self._monotonic()
         try:
-            loaded = load()
+            value = load()
+            if isinstance(value, CoroutineType):
+                value.close()
+                raise TypeError(f"the load of {key!r} gave a coroutine; await aget_or_load instead")
+            self._loaded(key, under_way, value, ttl, started)
         except BaseException as error:
             self._failed(key, under_way, error, started)
             raise
-        self._loaded(key, under_way, loaded, ttl, started)
-        return loaded
+        return value
 
     async def aget_or_load(self, key: K, load: Callable[[], V | Awaitable[V]], ttl: float | None = None) -> V:
-        """The same for tasks; `load` may be async. Cancelling one caller leaves the others their value."""
+        """The same for tasks; `load` may be async, and runs in a task of its own.
+
+        Cancelling a caller, the first too, leaves the load and those who wait for it alone.
+        """
         value = self.get(key, _MISSING)
         if value is not _MISSING:
             return value
-        under_way, mine = self._join(key)
-        if mine:
-            # The load holds its task: a loop keeps only weak references to tasks.
-            under_way.task = asyncio.create_task(self._run(key, under_way, load, ttl))
-        return await under_way.await_()
+        _check_ttl(ttl)
+        while True:
+            under_way, mine = self._join(key, asyncio.get_running_loop())
+            if mine:
+                # The load keeps its task: a loop has only weak references to tasks. A task that is cancelled before
+                # its first step never runs, hence the callback.
+                under_way.task = asyncio.create_task(self._run(key, under_way, load, ttl))
+                under_way.task.add_done_callback(partial(self._never_ran, key, under_way, self._monotonic()))
+            await under_way.await_(key)
+            if not under_way.is_abandoned:
+                return under_way.result()
+            if mine:
+                raise asyncio.CancelledError(f"the load of {key!r} was cancelled")
 
     async def _run(self, key: K, under_way: Load[V], load: Callable[[], V | Awaitable[V]], ttl: float | None) -> None:
+        under_way.task = asyncio.current_task()  # known to itself where tasks start eagerly
         started = self._monotonic()
         try:
-            loaded = await resolve(load())
-        except asyncio.CancelledError as error:
+            self._loaded(key, under_way, await resolve(load()), ttl, started)
+        except BaseException as error:
             self._failed(key, under_way, error, started)
-            raise
-        except BaseException as error:  # noqa: BLE001 - handed to those who wait
-            self._failed(key, under_way, error, started)
-        else:
-            self._loaded(key, under_way, loaded, ttl, started)
+            if not isinstance(error, Exception):
+                raise
 
-    def _join(self, key: K) -> tuple[Load[V], bool]:
+    def _join(self, key: K, loop: asyncio.AbstractEventLoop | None) -> tuple[Load[V], bool]:
         """The load of `key` under way, and whether the caller has to do it."""
+        now = self._monotonic()
         with self._lock:
             under_way = self._loading.get(key)
             if under_way is not None:
                 return under_way, False
-            mine: Load[V] = Load()
-            self._loading[key] = mine
-            return mine, True
+            entry = self._find(key)
+            if entry is not None and now < entry.deadline:
+                return finished(entry.value), False  # somebody's load ended after this caller had missed
+            return self._loading.begin(key, loop), True
 
     def _loaded(self, key: K, load: Load[V], value: V, ttl: float | None, started: float) -> None:
-        self._store(key, value, ttl, load)
-        self._end(key, load, started, failed=False)
-        load.future.set_result(value)
+        """Store the value, unless the key was set or deleted since the load began, and give it to all who wait."""
+        now = self._monotonic()
+        removed: list[Removal[K, V]] = []
+        with self._lock:
+            if not load.overtaken:
+                removed = self._put(key, value, ttl, now)
+                self._loading.end(key, load)
+            self._figures.loaded(now - started)
+        load.succeed(value)
+        self._tell(removed)
 
     def _failed(self, key: K, load: Load[V], error: BaseException, started: float) -> None:
-        self._end(key, load, started, failed=True)
-        load.future.set_exception(error)
-
-    def _end(self, key: K, load: Load[V], started: float, *, failed: bool) -> None:
-        seconds = self._monotonic() - started
+        now = self._monotonic()
         with self._lock:
-            if self._loading.get(key) is load:
-                del self._loading[key]
-            self._load_seconds += seconds
-            if failed:
-                self._load_failures += 1
-            else:
-                self._loads += 1
+            self._loading.end(key, load)
+            self._figures.failed(now - started)
+        if isinstance(error, Exception):
+            load.fail(error)
+        else:
+            load.abandon()
+
+    def _never_ran(self, key: K, load: Load[V], started: float, task: "asyncio.Task[None]") -> None:
+        if not load.is_done:
+            self._failed(key, load, asyncio.CancelledError(), started)
+
+    # -- figures ----------------------------------------------------------------------------------------
 
     def stats(self) -> CacheStats:
-        """The figures so far."""
+        """The figures so far, of one moment."""
         with self._lock:
-            return CacheStats(
-                hits=self._hits,
-                misses=self._misses,
-                sets=self._sets,
-                evictions=self._evictions,
-                expirations=self._expirations,
-                loads=self._loads,
-                load_failures=self._load_failures,
-                load_seconds=self._load_seconds,
-                size=len(self._lru),
-                maxsize=self._lru.maxsize,
-            )
+            return self._figures.snapshot(len(self._lru), self._lru.maxsize)
 
     def __repr__(self) -> str:
         return f"<Cache {len(self._lru)} of {self._lru.maxsize}>"
+
+
+def _check_ttl(ttl: float | None) -> None:
+    if ttl is not None and not ttl > 0:  # so that nan is refused too
+        raise ValueError(f"ttl must be more than 0 seconds, not {ttl!r}; use None for the cache's own, inf for ever")

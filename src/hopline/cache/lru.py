@@ -1,23 +1,30 @@
-"""Exact LRU with times to live, as a pure core: no lock, no clock, no statistics.
+"""Exact LRU with times to live, as a pure core: no lock, no clock, no statistics; `now` is an argument.
 
-Entries stand in an OrderedDict, the most recently used one last; CPython's is a C linked list beside the hash
-table, so look-up, move and eviction are O(1). Time is an argument. Expired entries are noticed when they are
-looked at, and met first when room is made; `expire` walks a bounded number of the entries that have a time
-to live, soonest first, by a heap of (deadline, order) that is rebuilt when most of it is stale.
+Entries stand in an OrderedDict, the most recently used one last: CPython's is a linked list beside a hash table,
+both in C. Measured with 100,000 entries (CPython 3.11, ns): look up and move 66, against 71 by taking a key out of
+a plain dict and putting it back, and 103 along a linked list of Python objects. An eviction costs 2,100, against
+53,000 from the front of a plain dict, which walks over the holes that earlier evictions left. Memory: 105 bytes an
+entry for order and table, a plain dict's table is 52.
+
+Every step leaves the entries usable: a fork on another thread may come between any two, and as the lock is
+re-entrant, so may a finaliser. A note of a deadline that is lost or left over that way does no harm: deadlines are
+looked at in the entry whenever it is met.
 """
 
-import heapq
-import math
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator
-from typing import Final, Generic, TypeVar
+from collections.abc import Hashable
+from typing import Final, Generic, TypeAlias, TypeVar
 
-__all__ = ["Entry", "Lru"]
+from hopline.cache.deadlines import FOREVER, Deadlines
+from hopline.cache.protocol import Cause
+
+__all__ = ["Entry", "Lru", "Removal"]
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
-FOREVER: Final = math.inf
 EXPIRED_A_SET: Final = 2  # expired entries cleared by each set: room is made faster than it is taken
+
+Removal: TypeAlias = tuple[K, V, Cause]  # what left, and why
 
 
 class Entry(Generic[V]):
@@ -31,76 +38,93 @@ class Entry(Generic[V]):
 
 
 class Lru(Generic[K, V]):
-    """The entries of a cache in order of use, at most `maxsize` of them. Guarded by its owner's lock."""
+    """The entries of a cache in order of use, never more than `maxsize`. Guarded by its owner's lock.
 
-    __slots__ = ("_deadlines", "_entries", "_order", "maxsize")
+    `find(key)` is the entry or None and no use; the caller looks at its deadline. `touch(key)` makes it the most
+    recently used, KeyError where it is gone. Both are the OrderedDict's own methods: a hit calls no Python.
+    """
+
+    __slots__ = ("_deadlines", "_entries", "find", "maxsize", "touch")
 
     def __init__(self, maxsize: int) -> None:
         self.maxsize = maxsize
         self._entries: OrderedDict[K, Entry[V]] = OrderedDict()
-        self._deadlines: list[tuple[float, int, K, Entry[V]]] = []
-        self._order = 0
+        self._deadlines: Deadlines[K] = Deadlines()
+        self.find = self._entries.get
+        self.touch = self._entries.move_to_end
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def __iter__(self) -> Iterator[K]:
-        return iter(self._entries)
+    def living(self, now: float) -> list[tuple[K, V]]:
+        """What has time left, the least recently used first."""
+        return [(key, entry.value) for key, entry in self._entries.items() if now < entry.deadline]
 
-    def peek(self, key: K) -> Entry[V] | None:
-        """The entry without counting as a use; the caller checks its deadline."""
-        return self._entries.get(key)
-
-    def touch(self, key: K) -> None:
-        """Make `key` the most recently used; it must be here."""
-        self._entries.move_to_end(key)
-
-    def put(self, key: K, value: V, deadline: float) -> tuple[Entry[V] | None, list[tuple[K, Entry[V]]]]:
-        """Store as most recently used; the entry replaced, if any, and those evicted."""
-        entry = Entry(value, deadline)
-        replaced = self._entries.get(key)
-        self._entries[key] = entry
-        self._entries.move_to_end(key)
+    def put(self, key: K, value: V, deadline: float, now: float) -> list[Removal[K, V]]:
+        """Store as most recently used; what had to leave for it."""
+        removed = self.expire(now, EXPIRED_A_SET)
+        entries = self._entries
+        old = entries.pop(key, None)  # and back at the end: no step that follows needs it to be there still
+        if old is not None:
+            removed.append((key, old.value, Cause.REPLACED if now < old.deadline else Cause.EXPIRED))
+            if old.deadline != FOREVER:
+                self._deadlines.discard(key, old.deadline)
+        # Room first: whoever reads the length without the lock never sees more than maxsize.
+        while len(entries) >= self.maxsize:
+            removed.append(self._evict(now))
+        entries[key] = Entry(value, deadline)
         if deadline != FOREVER:
-            self._note(deadline, key, entry)
-        evicted = []
-        while len(self._entries) > self.maxsize:
-            evicted.append(self._entries.popitem(last=False))
-        return replaced, evicted
+            self._deadlines.add(key, deadline)
+        return removed
 
-    def pop(self, key: K) -> Entry[V] | None:
-        """Take `key` out."""
-        return self._entries.pop(key, None)
+    def _evict(self, now: float) -> Removal[K, V]:
+        key, entry = self._entries.popitem(last=False)
+        if entry.deadline != FOREVER:
+            self._deadlines.discard(key, entry.deadline)
+        return key, entry.value, Cause.EVICTED if now < entry.deadline else Cause.EXPIRED
 
-    def oldest(self) -> K:
-        """The least recently used key. KeyError where there is none."""
-        return next(iter(self._entries)) if self._entries else self._missing()
+    def pop(self, key: K, now: float) -> Removal[K, V] | None:
+        """Take `key` out: deleted, or expired where its time was over already; None where it isn't here."""
+        entry = self._entries.pop(key, None)
+        if entry is None:
+            return None
+        if entry.deadline != FOREVER:
+            self._deadlines.discard(key, entry.deadline)
+        return key, entry.value, Cause.DELETED if now < entry.deadline else Cause.EXPIRED
 
-    def _missing(self) -> K:
-        raise KeyError("the cache is empty")
+    def pop_oldest(self, now: float) -> Removal[K, V] | None:
+        """Take out the least recently used entry, as `pop` does; None where there is none."""
+        return self.pop(next(iter(self._entries)), now) if self._entries else None
 
-    def expire(self, now: float, most: int) -> list[tuple[K, Entry[V]]]:
-        """Take out up to `most` entries whose deadline has come, soonest first."""
-        gone: list[tuple[K, Entry[V]]] = []
-        deadlines = self._deadlines
-        while deadlines and deadlines[0][0] <= now and len(gone) < most:
-            _, _, key, entry = heapq.heappop(deadlines)
-            if self._entries.get(key) is entry:
+    def expire(self, now: float, most: int) -> list[Removal[K, V]]:
+        """Take out up to `most` entries that were due before the current tick (an eighth of a second)."""
+        if not self._deadlines.is_past_due(now):
+            return []
+        return self._taken(self._deadlines.take(now, most), now)
+
+    def expire_rest(self, now: float) -> list[Removal[K, V]]:
+        """Take out what has become due within the current tick."""
+        return self._taken(self._deadlines.take_rest(now), now)
+
+    def has_expired(self, now: float) -> bool:
+        """Whether `expire` has something to do."""
+        return self._deadlines.is_past_due(now)
+
+    def _taken(self, keys: list[K], now: float) -> list[Removal[K, V]]:
+        gone = []
+        for key in keys:
+            entry = self._entries.get(key)
+            if entry is not None and entry.deadline <= now:
                 del self._entries[key]
-                gone.append((key, entry))
+                gone.append((key, entry.value, Cause.EXPIRED))
         return gone
 
-    def clear(self) -> list[tuple[K, Entry[V]]]:
+    def clear(self, now: float) -> list[Removal[K, V]]:
         """Take everything out."""
-        everything = list(self._entries.items())
+        everything = [
+            (key, entry.value, Cause.DELETED if now < entry.deadline else Cause.EXPIRED)
+            for key, entry in self._entries.items()
+        ]
         self._entries.clear()
         self._deadlines.clear()
         return everything
-
-    def _note(self, deadline: float, key: K, entry: Entry[V]) -> None:
-        self._order += 1  # breaks ties, so that keys are never compared
-        heapq.heappush(self._deadlines, (deadline, self._order, key, entry))
-        # Replaced and evicted entries leave stale notes; rebuilding at twice the bound costs O(1) a set, amortised.
-        if len(self._deadlines) > 2 * self.maxsize + 64:
-            self._deadlines = [note for note in self._deadlines if self._entries.get(note[2]) is note[3]]
-            heapq.heapify(self._deadlines)

@@ -14,7 +14,7 @@ Example::
 
 from hopline.metrics.collect import MetricsError, SnapshotServer, collect
 from hopline.metrics.prometheus import CONTENT_TYPE, render
-from hopline.metrics.snapshot import Kind, Labels, Sample, Snapshot, decode, encode, from_stats, merge
+from hopline.metrics.snapshot import Kind, Labels, Sample, Snapshot, Value, decode, encode, from_stats, merge
 
 __all__ = [
     "CONTENT_TYPE",
@@ -24,6 +24,7 @@ __all__ = [
     "Sample",
     "Snapshot",
     "SnapshotServer",
+    "Value",
     "collect",
     "decode",
     "encode",
