@@ -19,6 +19,7 @@ Example::
 
 from hopline.http.answer import InvalidResponse, status_line
 from hopline.http.app import App
+from hopline.http.child import Stop
 from hopline.http.engine import run_worker
 from hopline.http.errors import HTTPError, HTTPServerError, ProtocolError, RouteError
 from hopline.http.head import ConnectionInfo, Head
@@ -26,7 +27,6 @@ from hopline.http.message import Headers, Request, Response
 from hopline.http.protocol import Handler, HTTPStats, Limits, Middleware, RawHandler
 from hopline.http.serve import Companion, serve
 from hopline.http.sockets import ListenError
-from hopline.http.child import Stop
 
 __all__ = [
     "App",

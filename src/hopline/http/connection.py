@@ -72,7 +72,7 @@ class Connection:
         self.continue_expected = False  # the client waits for "100 Continue" before it sends the body
         self._data = b""
         self._at = 0
-        self._known_host = b""
+        self._known_host = b"\n"  # the last Host that was found valid; this one no head can have
         self._parts: list[bytes] = []
         self._body_left = 0
         self._chunks: ChunkedReader | None = None
@@ -127,46 +127,66 @@ class Connection:
         try:
             self._parser.feed_data(raw)
         except httptools.HttpParserUpgrade:
-            # Asking for another protocol may be ignored (RFC 9110 section 7.8); the head itself was sound.
-            # Whether a body follows is for its fields to say, as llhttp stops looking here.
-            lowered = raw.lower()
-            framed = b"\r\ncontent-length:" in lowered or b"\r\ntransfer-encoding:" in lowered
-            self._new_parser()
-            self._completion.complete = not framed
+            self._ignore_upgrade(raw)
         except httptools.HttpParserError as error:
-            raise _refused(raw, error) from error
+            raise ProtocolError(400, "grammar", f"the request can't be read: {error}") from error
         head.raw = raw
-        head.lowered = raw.lower()
-        line = raw[: raw.find(b"\r")].split(b" ")
-        if len(line) != 3:
-            raise ProtocolError(
-                400, "request-line", "the request line must be method, target and version, one space apart"
-            )
-        head.method, head.target, version = line
-        if version not in _VERSIONS:
-            raise ProtocolError(505, "version", f"version {version[:16]!r} is not spoken here; use HTTP/1.1")
-        if head.target[0] != 47 or b"#" in head.target or len(head.target) > self._limits.target_size:
+        head.lowered = lowered = raw.lower()
+        # The request line that nearly all have, told by its ends; a space in between says it is another one.
+        target = raw[4 : raw.find(b" HTTP/1.1\r\n")] if raw.startswith(b"GET /") else b" "
+        if b" " in target:
+            self._read_request_line(raw)
+            target = head.target
+        else:
+            head.method = b"GET"
+            head.target = target
+            head.keep_alive = True
+            head.http_1_0 = False
+        if target[0] != 47 or b"#" in target or len(target) > self._limits.target_size:
             self._check_target()
-        self._check_host(version)
+        at = lowered.find(b"\r\nhost:")
+        if at < 0 or lowered.find(b"\r\nhost:", at + 7) >= 0 or not raw.startswith(self._known_host, at + 7):
+            self._check_host()
         if len(raw) > 4096 and raw.count(b"\r\n") - 2 > self._limits.head_fields:
             raise ProtocolError(431, "head-fields", f"the head has over {self._limits.head_fields} fields")
-        head.keep_alive = version == b"HTTP/1.1"
-        if b"\r\nconnection:" in head.lowered:
+        if b"\r\nconnection:" in lowered:
             self._read_connection_options()
 
-    def _check_host(self, version: bytes) -> None:
+    def _ignore_upgrade(self, raw: bytes) -> None:
+        """Asking for another protocol may be ignored (RFC 9110 section 7.8); the head itself was sound.
+
+        Whether a body follows is for its fields to say, as llhttp stops looking here.
+        """
+        lowered = raw.lower()
+        self._new_parser()
+        self._completion.complete = not (b"\r\ncontent-length:" in lowered or b"\r\ntransfer-encoding:" in lowered)
+
+    def _read_request_line(self, raw: bytes) -> None:
+        """Method, target and version, exactly one space apart (RFC 9112 section 3)."""
+        line = raw[: raw.find(b"\r")].split(b" ")
+        if len(line) != 3:
+            detail = "the request line must be method, target and version, one space apart"
+            raise ProtocolError(400, "request-line", detail)
+        self.head.method, self.head.target, version = line
+        if version not in _VERSIONS:
+            raise ProtocolError(505, "version", f"version {version[:16]!r} is not spoken here; use HTTP/1.1")
+        self.head.http_1_0 = version == b"HTTP/1.0"
+        self.head.keep_alive = not self.head.http_1_0
+
+    def _check_host(self) -> None:
         """Exactly one valid Host (RFC 9112 section 3.2); HTTP/1.0 may do without."""
         head = self.head
         count = head.lowered.count(b"\r\nhost:")
         if count != 1:
-            if count == 0 and version == b"HTTP/1.0":
+            if count == 0 and head.http_1_0:
                 return
             raise ProtocolError(400, "host-count", f"a request must have one Host field, not {count}")
         host = head.get(b"\r\nhost:")
-        if host != self._known_host:
-            if _HOST.fullmatch(host) is None:
-                raise ProtocolError(400, "host", f"Host {host[:64]!r} is not a host and port")
-            self._known_host = host
+        if _HOST.fullmatch(host) is None:
+            raise ProtocolError(400, "host", f"Host {host[:64]!r} is not a host and port")
+        # As it was sent, white space and line end included: the next head is held against it in one step.
+        start = head.lowered.find(b"\r\nhost:") + 7
+        self._known_host = head.raw[start : head.raw.find(b"\n", start) + 1]
 
     def _check_target(self) -> None:
         """The rarer forms of a target (RFC 9112 section 3.2): absolute becomes origin form, "*" is for OPTIONS."""
@@ -226,7 +246,7 @@ class Connection:
                 raise ProtocolError(
                     501, "transfer-coding", f"transfer coding {coding[:64]!r} is not known; use chunked"
                 )
-            if b" HTTP/1.0\r\n" in head.raw:
+            if head.http_1_0:
                 raise ProtocolError(400, "transfer-coding-1.0", "HTTP/1.0 has no transfer codings")
             self._chunks = ChunkedReader(self._limits.body_size, self._limits.head_size)
         else:
@@ -234,7 +254,7 @@ class Connection:
             if self._body_left > self._limits.body_size:
                 raise ProtocolError(413, "body-size", f"the body is over {self._limits.body_size} bytes")
         self.in_body = True
-        self.continue_expected = bool(expect) and self._at == len(self._data) and b" HTTP/1.1\r\n" in head.raw
+        self.continue_expected = bool(expect) and self._at == len(self._data) and not head.http_1_0
 
     def _next_body(self) -> bool:
         data = self._data[self._at :] if self._at else self._data
@@ -258,8 +278,3 @@ class Connection:
             self._parts = []
         self.in_body = False
         return True
-
-
-def _refused(raw: bytes, error: httptools.HttpParserError) -> ProtocolError:
-    """What llhttp refused, as a rule of ours; its own words become the detail."""
-    return ProtocolError(400, "grammar", f"the request can't be read: {error}")

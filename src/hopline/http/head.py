@@ -30,7 +30,7 @@ class Head:
     target as sent; `keep_alive` says whether the connection can serve another request after this one.
     """
 
-    __slots__ = ("connection", "keep_alive", "lowered", "method", "raw", "target")
+    __slots__ = ("connection", "http_1_0", "keep_alive", "lowered", "method", "raw", "target")
 
     def __init__(self, connection: ConnectionInfo) -> None:
         self.connection = connection
@@ -39,6 +39,7 @@ class Head:
         self.method = b""
         self.target = b""
         self.keep_alive = True
+        self.http_1_0 = False
 
     def get(self, field: bytes) -> bytes:
         """The value of the first field whose `field` is b"\\r\\nname:" in lower case; b"" where there is none.

@@ -197,7 +197,7 @@ class Wire(asyncio.Protocol):
         head = self._connection.head
         keep_alive = head.keep_alive and not engine.draining
         head_only = request.method == "HEAD"
-        old = b" HTTP/1.0\r\n" in head.raw
+        old = head.http_1_0
         try:
             answer = encode(response, engine.date, head_only=head_only, keep_alive=keep_alive, version_1_0=old)
         except InvalidResponse as error:

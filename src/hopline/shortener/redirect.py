@@ -28,6 +28,9 @@ NEVER: Final = 1 << 62  # ms; when a link without an expiry expires
 UNKNOWN_TTL: Final = 5.0  # seconds an unknown code is remembered: long enough for a scanner, short for a person
 LOAD_ATTEMPTS: Final = 3  # joined loads that an edit overtook, before the store is asked directly
 UNCACHED: Final = -1  # a version no slot ever has
+_AGENT: Final = b"\r\nuser-agent:"
+_REFERRER: Final = b"\r\nreferer:"
+_LANGUAGE: Final = b"\r\naccept-language:"
 _CLICK: Final = int(ClickKind.CLICK)
 _HEAD: Final = int(ClickKind.HEAD)
 _PREFETCH: Final = int(ClickKind.PREFETCH)
@@ -157,18 +160,17 @@ class Redirects:
         visitor: Visitor | None = head.connection.context
         if visitor is None or now_ms >= visitor.until_ms:
             visitor = self._identify(head, now_ms)
+        # head.get three times over, without its calls and without stripping: 450 ns less (see clicks/facts.py).
+        raw = head.raw
+        find = head.lowered.find
+        at = find(_AGENT)
+        agent = raw[at + 13 : raw.find(b"\r", at + 13)] if at >= 0 else b""
+        at = find(_REFERRER)
+        referrer = raw[at + 10 : raw.find(b"\r", at + 10)] if at >= 0 else b""
+        at = find(_LANGUAGE)
+        language = raw[at + 18 : raw.find(b"\r", at + 18)] if at >= 0 else b""
         self._journal.append(
-            pack(
-                now_ms,
-                link_id,
-                visitor.hash,
-                visitor.country,
-                kind,
-                head.get(b"\r\nuser-agent:"),
-                head.get(b"\r\nreferer:"),
-                head.get(b"\r\naccept-language:"),
-                query,
-            )
+            pack(now_ms, link_id, visitor.hash, visitor.country, kind, agent, referrer, language, query)
         )
 
     def _identify(self, head: Head, now_ms: int) -> Visitor:

@@ -2,7 +2,8 @@
 
 Layout (little endian): time in ms u64 · link id u64 · visitor hash u64 · country 2 bytes ASCII, zero where
 unknown · kind u8 · lengths of user agent u16, referrer u16, language u8, query u16 · those four strings.
-The strings are what the client sent, cut to the bounds below; no record holds an address.
+The strings are what the client sent, white space around them included, cut to the bounds below; no record holds
+an address.
 
 The first 24 bytes change with every click; what follows, the tail, is the same for all clicks of one browser
 from one page. Whoever packs many clicks can keep the tail, and the ingester counts equal tails as one.
@@ -23,7 +24,6 @@ __all__ = [
     "Click",
     "ClickKind",
     "pack",
-    "pack_tail",
     "split_tail",
     "unpack",
 ]
@@ -36,8 +36,7 @@ MAX_LANGUAGE: Final = 64
 MAX_QUERY: Final = 512
 
 _TAIL: Final = Struct("<2sBHHBH")
-_pack_head = HEAD.pack
-_pack_lengths = _TAIL.pack
+_pack = FIXED.pack
 
 
 class ClickKind(IntEnum):
@@ -75,31 +74,12 @@ def pack(
     query: bytes,
 ) -> bytes:
     """The payload of one click. Strings over their bound are cut, never refused: a click is a click."""
-    return _pack_head(time_ms, link_id, visitor) + pack_tail(country, kind, agent, referrer, language, query)
-
-
-def pack_tail(country: bytes, kind: int, agent: bytes, referrer: bytes, language: bytes, query: bytes) -> bytes:
-    """What follows HEAD in a payload; strings over their bound are cut."""
-    agent_length = len(agent)
-    referrer_length = len(referrer)
-    language_length = len(language)
-    query_length = len(query)
-    if (
-        agent_length > MAX_AGENT
-        or referrer_length > MAX_REFERRER
-        or language_length > MAX_LANGUAGE
-        or query_length > MAX_QUERY
-    ):
-        return pack_tail(
-            country, kind, agent[:MAX_AGENT], referrer[:MAX_REFERRER], language[:MAX_LANGUAGE], query[:MAX_QUERY]
-        )
-    return (
-        _pack_lengths(country, kind, agent_length, referrer_length, language_length, query_length)
-        + agent
-        + referrer
-        + language
-        + query
-    )
+    agent_size, referrer_size, language_size, query_size = len(agent), len(referrer), len(language), len(query)
+    if agent_size > MAX_AGENT or referrer_size > MAX_REFERRER or language_size > MAX_LANGUAGE or query_size > MAX_QUERY:
+        cut = (agent[:MAX_AGENT], referrer[:MAX_REFERRER], language[:MAX_LANGUAGE], query[:MAX_QUERY])
+        return pack(time_ms, link_id, visitor, country, kind, *cut)
+    fixed = _pack(time_ms, link_id, visitor, country, kind, agent_size, referrer_size, language_size, query_size)
+    return b"".join((fixed, agent, referrer, language, query))
 
 
 def split_tail(tail: bytes) -> tuple[bytes, int, bytes, bytes, bytes, bytes]:
