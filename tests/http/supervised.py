@@ -63,9 +63,14 @@ def never_stops(app: App, sockets: Sequence[socket.socket], stop: Stop, *, ready
         time.sleep(60)
 
 
-def stops_when_told(app: App, sockets: Any, stop: Stop, *, ready: Callable[[], None], **_: Any) -> None:
+def drains(
+    app: App, sockets: Sequence[socket.socket], stop: Stop, *, ready: Callable[[], None], shutdown_timeout: float
+) -> None:
     ready()
     stop.wait()
+    for listener in sockets:
+        listener.close()
+    say("draining")
     wait_for_file()
 
 
@@ -99,7 +104,7 @@ def stuck_long() -> int:
 
 
 def lingers() -> int:
-    return start(run_worker=stops_when_told)
+    return start(run_worker=drains)
 
 
 def broken() -> int:
@@ -141,6 +146,7 @@ def companion_crashes() -> int:
         say("companion")
         if not os.path.exists(sys.argv[2]):  # noqa: PTH110
             raise OSError("the disk is on fire")
+        say("companion repaired")
         stop.wait()
 
     return start(companions=[Companion("ingester", run)])

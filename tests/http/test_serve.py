@@ -173,6 +173,16 @@ def test_the_same_ctrl_c_passed_on_by_a_wrapper_is_no_second_signal(tmp_path: Pa
         assert server.end() == 0
 
 
+def test_nobody_waits_in_the_queue_of_a_server_that_finishes_what_it_has(tmp_path: Path) -> None:
+    with Supervised("lingers", tmp_path / "go") as server:
+        server.signal(signal.SIGTERM)
+        server.until(lambda: server.pids("draining"))
+        with pytest.raises(ConnectionRefusedError):
+            server.connect()
+        (tmp_path / "go").touch()
+        assert server.end() == 0
+
+
 def test_companions_are_stopped_only_after_the_last_worker() -> None:
     with Supervised("with_companion") as server:
         assert server.stop() == 0
@@ -187,6 +197,7 @@ def test_a_companion_that_crashes_is_logged_with_its_error_and_replaced(tmp_path
         server.until(lambda: len(server.pids("companion")) >= 3)
         assert server.ask() == server.pids("worker")[0]
         (tmp_path / "repaired").touch()
+        server.until(lambda: server.pids("companion repaired"))
         assert server.stop() == 0
         for pid in server.pids("companion")[:2]:
             assert f"ingester (process {pid}) failed" in server.output()

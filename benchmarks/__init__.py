@@ -1,0 +1,1 @@
+"""Benchmarks of Hopline against its peers: `python -m benchmarks`."""
