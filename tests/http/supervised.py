@@ -27,10 +27,6 @@ def say(event: str) -> None:
     os.write(1, f"{event} {os.getpid()}\n".encode())  # one write: lines of several processes don't mix
 
 
-def say_url(url: str) -> None:
-    say(f"ready {url}")
-
-
 def answer_pid(
     app: App, sockets: Sequence[socket.socket], stop: Stop, *, ready: Callable[[], None], shutdown_timeout: float
 ) -> None:
@@ -80,7 +76,7 @@ def wait_for_file() -> None:
 
 
 def start(**options: Any) -> int:
-    options = {"port": 0, "run_worker": answer_pid, "on_ready": say_url, **options}
+    options = {"port": 0, "run_worker": answer_pid, "on_ready": lambda url: say(f"ready {url}"), **options}
     return serve(options.pop("make_app", App), **options)
 
 

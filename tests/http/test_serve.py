@@ -152,27 +152,6 @@ def test_a_worker_that_does_not_stop_in_time_is_killed_and_named() -> None:
         assert f"worker 1 (process {worker}) did not end in 0.3 s and is killed" in server.output()
 
 
-def test_a_second_signal_ends_all_at_once() -> None:
-    with Supervised("stuck_long") as server:
-        (worker,) = server.pids("worker")
-
-        def asked_again() -> bool:
-            server.signal(signal.SIGINT)
-            return f"worker 1 (process {worker}) is killed by a second signal" in server.output()
-
-        server.until(asked_again)
-        server.wait(PATIENCE)  # not for its code: the last signal may have come when it no longer took any
-        assert gone(worker)
-
-
-def test_the_same_ctrl_c_passed_on_by_a_wrapper_is_no_second_signal(tmp_path: Path) -> None:
-    with Supervised("lingers", tmp_path / "go") as server:
-        server.signal(signal.SIGINT)
-        server.signal(signal.SIGTERM)
-        (tmp_path / "go").touch()
-        assert server.end() == 0
-
-
 def test_nobody_waits_in_the_queue_of_a_server_that_finishes_what_it_has(tmp_path: Path) -> None:
     with Supervised("lingers", tmp_path / "go") as server:
         server.signal(signal.SIGTERM)

@@ -9,7 +9,7 @@ import pytest
 
 from hopline.http.child import Slot
 from hopline.http.supervisor import LONGEST_DELAY, Supervisor, restart_delay
-from tests.http.supervision import Supervised, gone
+from tests.http.supervision import PATIENCE, Supervised, gone
 
 
 def test_restarts_are_quick_first_and_never_far_apart() -> None:
@@ -68,6 +68,27 @@ def test_a_child_that_is_told_to_stop_by_somebody_else_is_replaced() -> None:
         server.until(lambda: len(server.pids("worker")) == 2)
         assert server.pids("worker stopped") == [first]
         assert server.stop() == 0
+
+
+def test_a_second_signal_ends_all_at_once() -> None:
+    with Supervised("stuck_long") as server:
+        (worker,) = server.pids("worker")
+
+        def asked_again() -> bool:
+            server.signal(signal.SIGINT)
+            return f"worker 1 (process {worker}) is killed by a second signal" in server.output()
+
+        server.until(asked_again)
+        server.wait(PATIENCE)  # not for its code: the last signal may have come when it no longer took any
+        assert gone(worker)
+
+
+def test_the_same_ctrl_c_passed_on_by_a_wrapper_is_no_second_signal(tmp_path: Path) -> None:
+    with Supervised("lingers", tmp_path / "go") as server:
+        server.signal(signal.SIGINT)
+        server.signal(signal.SIGTERM)
+        (tmp_path / "go").touch()
+        assert server.end() == 0
 
 
 def test_a_program_may_supervise_once_more_after_a_stop() -> None:

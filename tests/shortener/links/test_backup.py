@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,8 @@ async def test_a_copy_made_while_writing_holds_what_was_there_before(tmp_path: P
             await asyncio.gather(copying, *writing)
         async with SqliteLinkStore(tmp_path / "copy.db", versions) as copy:
             assert [await copy.get(link.code) for link in before if isinstance(link, Link)] == before
-    assert sqlite3.connect(tmp_path / "copy.db").execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    with closing(sqlite3.connect(tmp_path / "copy.db")) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
 async def test_a_restored_counter_starts_past_what_was_made_since(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import sqlite3
 from collections.abc import Awaitable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -62,8 +63,8 @@ def test_processes_that_lease_blocks_never_collide(tmp_path: Path) -> None:
 
     codes = [code for n in range(3) for code in (tmp_path / f"codes-{n}").read_text().split()]
     assert len(codes) == len(set(codes)) == 600
-    (stored,) = sqlite3.connect(tmp_path / "links.db").execute("SELECT count(*) FROM links").fetchone()
-    assert stored == 600
+    with closing(sqlite3.connect(tmp_path / "links.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM links").fetchone() == (600,)
 
 
 def test_what_was_answered_before_a_kill_is_there_after_it(tmp_path: Path) -> None:
