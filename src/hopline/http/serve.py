@@ -20,7 +20,7 @@ DRAIN_SHARE: Final = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Companion:
-    """Another process under the same supervisor: it is started before the workers and stopped after the last.
+    """Another process under the same supervisor: started with the workers and stopped after the last has ended.
 
     `run` does its work until the Stop it is given is set. Its crashes are logged and it is started again.
     """
