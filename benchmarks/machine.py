@@ -1,5 +1,6 @@
 """What a measurement was made with and on: a figure without this means nothing later."""
 
+import hashlib
 import os
 import platform
 import re
@@ -8,16 +9,17 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-__all__ = ["ROOT", "about"]
+__all__ = ["ROOT", "about", "about_now_ended"]
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def about() -> dict[str, object]:
-    """Versions, machine and commit, for the head of a results file."""
+    """Versions, machine and commit, for the head of a results file. To be called before the first measurement."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
+        "source": _source(),
         "versions": _versions(),
         "machine": {
             "cpu": _first(Path("/proc/cpuinfo"), r"model name\s*:\s*(.+)"),
@@ -26,6 +28,20 @@ def about() -> dict[str, object]:
             "kernel": platform.release(),
         },
     }
+
+
+def about_now_ended(begun: dict[str, object]) -> dict[str, object]:
+    """`about()` of before, with whether the source has changed since: then it was no one program that was measured."""
+    return {**begun, "changed_meanwhile": _source() != begun["source"]}
+
+
+def _source() -> str:
+    """A hash of all that is measured, committed or not."""
+    digest = hashlib.sha256()
+    for path in sorted((ROOT / "src").rglob("*")):
+        if path.suffix in (".py", ".sql"):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def _versions() -> dict[str, str]:

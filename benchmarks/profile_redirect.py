@@ -19,7 +19,7 @@ from zlib import crc32
 
 import httptools
 
-from benchmarks.machine import ROOT, about
+from benchmarks.machine import ROOT, about, about_now_ended
 from benchmarks.pinned import pin_this_process
 from benchmarks.tables import profile_table
 from hopline.cache import Cache
@@ -61,13 +61,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Time all parts, print the table and keep the results."""
     pin_this_process()
+    begun = about()
     folder = Path(tempfile.mkdtemp(prefix="hopline-bench-", dir="/var/tmp"))
     try:
         with ExitStack() as stack:
             parts = _parts(folder, stack)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    results = {"about": about(), "head_bytes": len(HEAD), "parts": parts}
+    results = {"about": about_now_ended(begun), "head_bytes": len(HEAD), "parts": parts}
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(results, indent=1) + "\n")
     print(profile_table(results))

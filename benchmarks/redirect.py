@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Self
 
 from benchmarks.contenders import URL, Contender, Deferred, Go, Nginx, Sustained, build_go
-from benchmarks.machine import ROOT, about
+from benchmarks.machine import ROOT, about, about_now_ended
 from benchmarks.pinned import pin_this_process, require
 from benchmarks.quiet import DISTURBED, machine_seconds, wait_until_quiet
 from benchmarks.sums import Sums, sums_after_deferred, sums_after_sustained
@@ -70,6 +70,7 @@ def run(options: argparse.Namespace) -> int:
     """Measure, print the table and keep the results."""
     require("wrk", "nginx", "go", "taskset")
     pin_this_process()
+    begun = about()
     chosen = [one for one in CONTENDERS if not options.only or one.name in options.only]
     measured: list[Measurement] = []
     built = Path(tempfile.mkdtemp(prefix="hopline-bench-"))
@@ -87,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
                     )
     finally:
         shutil.rmtree(built, ignore_errors=True)
-    results = {"about": about(), "connections": CONNECTIONS, "summary": _summary(measured)}
+    results = {"about": about_now_ended(begun), "connections": CONNECTIONS, "summary": _summary(measured)}
     results["measurements"] = [asdict(one) for one in measured]
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(results, indent=1) + "\n")

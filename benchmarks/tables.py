@@ -97,6 +97,7 @@ def about_text(about: Mapping[str, Any]) -> str:
     machine, commit = about["machine"], about["commit"]
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
     dirty = ", with changes" if commit["dirty"] else ""
+    dirty += ", changed while it was measured" if about["changed_meanwhile"] else ""
     return (
         f"{about['date'][:10]}, commit {commit['id']}{dirty}. {machine['cpu']}, {machine['cores']} cores, "
         f"{machine['memory_gib']} GiB, Linux {machine['kernel']}. {versions}."

@@ -6,7 +6,7 @@ file with the column `url`, which `hopline import` takes. In plain text an addre
 trailing points, brackets, quotes and templates like http://%s/ stay as they were written; in markup it ends where
 its attribute or element does.
 
-    python tools/collect_urls.py OUT.csv [--most 20000] [folder…]
+    python tools/collect_urls.py OUT.csv [--most 40000] [folder…]
 """
 
 import argparse
@@ -33,11 +33,11 @@ FOLDERS = (
     "/usr/lib/python3",
     "/usr/lib/python3.11",
 )
-MOST = 20_000  # addresses in all
+MOST = 40_000  # addresses in all
 MOST_IN_FILE = 200  # so that no list of links makes the collection
 MOST_BYTES = 4 << 20  # read of one file, unpacked
 MOST_CHARACTERS = 2_000  # of one address
-_ADDRESS = re.compile(r"https?://\S{1,%d}" % MOST_CHARACTERS, re.IGNORECASE)
+_ADDRESS = re.compile(rf"https?://\S{{1,{MOST_CHARACTERS}}}", re.IGNORECASE)
 _MARKUP_END = re.compile(r"[\"<>]|'(?=[\s>/])|&(?:quot|gt|lt|#34|#62);")
 _ROFF_END = re.compile(r"\\f[A-Z(\[]|\\\(|\\c|\\&$")
 _MARKUP = (".html", ".htm", ".xhtml", ".xml", ".svg")
@@ -50,7 +50,9 @@ def addresses_in(text: str, name: str) -> Iterator[str]:
         if name.endswith(_MARKUP):
             address = html.unescape(_MARKUP_END.split(address, maxsplit=1)[0])
         elif re.search(r"\.[1-9][a-z]*$", name):
-            address = _ROFF_END.split(address, maxsplit=1)[0].replace("\\-", "-").replace("\\&", "")
+            address = _ROFF_END.split(address, maxsplit=1)[0]
+            for escape, meant in (("\\-", "-"), ("\\&", ""), ("\\:", ""), ("\\%", "")):
+                address = address.replace(escape, meant)
         if len(address) > len("https://"):
             yield address
 

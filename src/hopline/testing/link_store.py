@@ -82,6 +82,8 @@ async def deleted_links_are_gone_and_their_custom_code_is_free(store: LinkStore)
     _expect(not await store.delete("again"), "what is not there is not")
     _expect(await store.get(plain.code) is None and await store.get("again") is None, "it is found no more")
     _expect((await _one(store, NewLink("https://b.example/", "again"))).custom, "the custom code is free")
+    stolen = await store.create([NewLink("https://evil.example/", plain.code)])
+    _expect(stolen == [CodeTaken(plain.code)], "nobody can choose a computed code that was given out")
 
 
 async def pages_hold_every_link_once_newest_first(store: LinkStore) -> None:
@@ -105,6 +107,7 @@ async def a_search_finds_parts_of_addresses_and_codes(store: LinkStore) -> None:
     """Case doesn't matter, and what looks like a pattern is only text."""
     made = await _one(store, NewLink("https://example.com/Spring_100%25"))
     await _one(store, NewLink("https://example.org/", "summer-sale"))
+    await _one(store, NewLink("https://umlaut.test/", "\u00dcberblick"))
     for search, count in (
         ("SPRING", 1),
         ("summer", 1),
@@ -112,6 +115,8 @@ async def a_search_finds_parts_of_addresses_and_codes(store: LinkStore) -> None:
         ("%", 1),
         ("example", 2),
         (made.code, 1),
+        ("\u00dcber", 1),
+        ("U\u0308ber", 1),
         ("zzz", 0),
     ):
         page = await store.page(LinkQuery(search=search))

@@ -5,15 +5,16 @@ import multiprocessing
 import os
 import signal
 import sqlite3
+import threading
 from collections.abc import Awaitable, Sequence
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from hopline.shortener.links.link import CodeTaken, Link, LinkChanges, NewLink, StoreUnavailable
+from hopline.shortener.links.link import CodeTaken, Link, LinkChanges, LinkQuery, NewLink, StoreUnavailable
 from hopline.shortener.links.sqlite import SqliteLinkStore
-from hopline.shortener.links.sqlite_rows import CodeTaste, SchemaTooNew, prepare
+from hopline.shortener.links.sqlite_rows import CodeTaste, LinkRows, SchemaTooNew, connect, prepare
 from hopline.shortener.links.versions import VersionTable
 from hopline.testing.link_store import LINK_STORE_CHECKS, Check
 
@@ -169,6 +170,72 @@ async def test_a_database_that_is_locked_is_unavailable_and_nothing_is_lost(
 
             assert await store.get(made.code) == made
             assert store.stats().errors == 1
+
+
+async def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite's own limit of pages ends writes exactly as a full disk does: SQLITE_FULL."""
+    opened: list[sqlite3.Connection] = []
+
+    def connect_and_tell(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+        opened.append(connect(path, read_only=read_only))
+        return opened[-1]
+
+    monkeypatch.setattr("hopline.shortener.links.sqlite.connect", connect_and_tell)
+    with VersionTable(tmp_path / "v") as versions:
+        async with SqliteLinkStore(tmp_path / "links.db", versions) as store:
+            before = links(await store.create([NewLink("https://a.example/"), NewLink("https://a.example/", "mine")]))
+            opened[0].execute("PRAGMA max_page_count = 1")  # SQLite keeps what there is and adds none
+            with pytest.raises(StoreUnavailable, match="full"):
+                await store.create([NewLink("https://example.com/" + "x" * 5_000, "other")])
+            opened[0].execute("PRAGMA max_page_count = 1000000")
+
+            assert await store.get("other") is None
+            assert [await store.get(link.code) for link in before] == before
+            assert versions.slots[versions.slot("other")] % 2 == 0
+            assert links(await store.create([NewLink("https://b.example/", "other")]))[0].code == "other"
+
+
+async def test_a_damaged_database_is_unavailable_and_no_fault_of_the_caller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def malformed(*_: object) -> Link:
+        raise sqlite3.DatabaseError("database disk image is malformed")
+
+    with VersionTable(tmp_path / "v") as versions:
+        async with SqliteLinkStore(tmp_path / "links.db", versions) as store:
+            monkeypatch.setattr(LinkRows, "create", malformed)
+            with pytest.raises(StoreUnavailable, match="malformed"):
+                await store.create([NewLink("https://a.example/")])
+
+
+async def test_a_search_that_takes_too_long_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hopline.shortener.links.sqlite.SEARCH_SECONDS", 0.0)
+    with VersionTable(tmp_path / "v") as versions:
+        async with SqliteLinkStore(tmp_path / "links.db", versions) as store:
+            made = links(await store.create([NewLink(f"https://example.com/{n}") for n in range(5_000)]))
+            with pytest.raises(StoreUnavailable, match="among one user's links"):
+                await store.page(LinkQuery(search="nowhere"))
+
+            assert await store.get(made[0].code) == made[0]
+
+
+async def test_a_store_that_can_not_be_opened_says_so_and_leaves_no_thread(tmp_path: Path) -> None:
+    with VersionTable(tmp_path / "v") as versions:
+        store = SqliteLinkStore(tmp_path / "missing" / "links.db", versions)
+        with pytest.raises(sqlite3.OperationalError, match="unable to open"):
+            await store.open()
+        with pytest.raises(StoreUnavailable, match="closed"):
+            await store.create([NewLink("https://a.example/")])
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("hopline-links")]
+
+
+async def test_a_code_nobody_was_given_is_not_found_by_search(tmp_path: Path) -> None:
+    permutation = prepare(tmp_path / "links.db")
+    with VersionTable(tmp_path / "v") as versions:
+        async with SqliteLinkStore(tmp_path / "links.db", versions) as store:
+            (made,) = links(await store.create([NewLink("https://a.example/", "mine")]))
+
+            assert (await store.page(LinkQuery(search=permutation.encode(made.id)))).links == []
 
 
 async def test_a_write_that_breaks_is_the_only_one_that_fails(tmp_path: Path) -> None:

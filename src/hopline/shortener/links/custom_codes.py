@@ -1,10 +1,12 @@
 """Codes people choose: what is allowed, and how a request's path becomes a code.
 
 1 to 128 characters in NFC: letters and digits of any script, the marks that belong to them, `-`, `_`, `.`, `~`,
-and `/` between other characters. Case counts. What the service itself answers is reserved, and so is a code
-whose path a browser would rewrite on its way here. Pure.
+and `/` between other characters. Case counts. Nothing invisible is taken, since two codes must not look the same
+for want of ink. What the service itself answers is reserved, and so is a code whose path a browser would rewrite
+on its way here. Pure.
 """
 
+import re
 import unicodedata
 from typing import Final
 from urllib.parse import unquote_to_bytes
@@ -24,6 +26,11 @@ _RESERVED_LINES: Final = """
     rest qr track
 """
 RESERVED: Final = frozenset(_RESERVED_LINES.split())
+# Letters and marks that are drawn as nothing: Default_Ignorable_Code_Point of Unicode, as far as categories L and M
+# have any (Hangul fillers, the grapheme joiner, variation selectors).
+_INVISIBLE: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
 
 
 def normalise_code(raw: str) -> str:
@@ -38,8 +45,7 @@ def normalise_code(raw: str) -> str:
             raise _invalid(
                 f"{_shown(character)} can't be in a custom code; use letters, digits, '-', '_', '.', '~', '/'"
             )
-    if unicodedata.category(code[0]).startswith("M"):
-        raise _invalid("a custom code can't begin with a combining mark")
+    _check_marks(code)
     segments = code.split("/")
     if "" in segments:
         raise _invalid("'/' can only stand between other characters of a custom code, once at a time")
@@ -52,9 +58,19 @@ def normalise_code(raw: str) -> str:
     return code
 
 
+def _check_marks(code: str) -> None:
+    before = "/"
+    for character in code:
+        if before in _PUNCTUATION and unicodedata.category(character).startswith("M"):
+            raise _invalid("a combining mark in a custom code needs a letter or digit before it")
+        before = character
+
+
 def _allowed(character: str) -> bool:
     if character in _PUNCTUATION:
         return True
+    if _INVISIBLE.match(character):
+        return False
     category = unicodedata.category(character)
     return category[0] == "L" or category in ("Nd", "Mn", "Mc")
 
@@ -62,7 +78,7 @@ def _allowed(character: str) -> bool:
 def _shown(character: str) -> str:
     if character.isspace():
         return "a space" if character == " " else "white space"
-    if not character.isprintable():
+    if not character.isprintable() or _INVISIBLE.match(character):
         return f"the invisible character U+{ord(character):04X}"
     return repr(character)
 

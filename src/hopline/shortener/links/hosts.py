@@ -14,7 +14,9 @@ import idna
 
 __all__ = ["HostError", "normalise_host"]
 
-_FORBIDDEN: Final = re.compile(r"[\x00-\x20\"#%/:<>?@\[\\\]^`{|}\x7f]")
+# A browser would go on with !$&'()*+,;=~ and then find nothing: no such name can be registered. What has one of these
+# in its host is a template, or took along the bracket or comma that followed it in a text.
+_FORBIDDEN: Final = re.compile(r"[^0-9a-z\-._]")
 _NUMBER: Final = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
 MAX_LABEL: Final = 63  # RFC 1035 section 2.3.4
 MAX_NAME: Final = 253
@@ -63,19 +65,29 @@ def _to_ascii(host: str) -> str:
 
 
 def _a_label(host: str, label: str) -> str:
+    if label.startswith("xn--"):
+        raise HostError(f"{label!r} in host {host!r} is not valid punycode")
     try:
-        idna.check_initial_combiner(label)
-        idna.check_bidi(label)
-        _check_joiners(label)
+        _check_characters(label)
     except idna.IDNAError as error:
         raise HostError(f"host {host!r} can't be a domain name: {str(error).lower()}") from error
     return "xn--" + label.encode("punycode").decode("ascii")
 
 
-def _check_joiners(label: str) -> None:
+def _check_characters(label: str) -> None:
+    """What UTS 46 asks of a label's characters beyond its mapping."""
+    idna.check_initial_combiner(label)
+    idna.check_bidi(label)
     for position, character in enumerate(label):
-        if character in "\u200c\u200d" and not idna.valid_contextj(label, position):
+        if character in "\u200c\u200d" and not _joins(label, position):
             raise idna.IDNAError("a joiner stands where it joins nothing")
+
+
+def _joins(label: str, position: int) -> bool:
+    try:
+        return idna.valid_contextj(label, position)
+    except ValueError:  # idna asks for the name of what stands before it, and a control has none
+        return False
 
 
 def _check_label(raw: str, label: str) -> None:
@@ -86,6 +98,7 @@ def _check_label(raw: str, label: str) -> None:
             decoded = label[4:].encode("ascii").decode("punycode")
             if not decoded or decoded.isascii() or idna.uts46_remap(decoded, False, False) != decoded:
                 raise ValueError("not in its normal form")
+            _check_characters(decoded)
         except (ValueError, idna.IDNAError):
             raise HostError(f"{label!r} in host {raw!r} is not valid punycode") from None
 

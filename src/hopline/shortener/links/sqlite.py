@@ -80,9 +80,16 @@ class SqliteLinkStore:
     async def open(self) -> None:
         """Make the tables where they are missing and start the threads. sqlite3.Error, SchemaTooNew."""
         self._permutation = await asyncio.to_thread(prepare, self._path)
+        # Connected here and not in the thread, so that whoever opens the store hears of what goes wrong.
+        rows = await asyncio.to_thread(self._rows)
+        self._writer = threading.Thread(
+            target=self._write_groups, args=(rows,), name="hopline-links-write", daemon=True
+        )
         self._readers = ThreadPoolExecutor(READERS, "hopline-links-read")
-        self._writer = threading.Thread(target=self._write_groups, name="hopline-links-write", daemon=True)
         self._writer.start()
+
+    def _rows(self, *, read_only: bool = False) -> LinkRows:
+        return LinkRows(connect(self._path, read_only=read_only), self._permutation, self._taste, self._block_size)
 
     async def close(self) -> None:
         """Finish what is queued, then release threads and files. Idempotent."""
@@ -147,9 +154,8 @@ class SqliteLinkStore:
         result: T = await write.future
         return result
 
-    def _write_groups(self) -> None:
+    def _write_groups(self, rows: LinkRows) -> None:
         """The writer thread: commit whatever has gathered, until closed and empty."""
-        rows = LinkRows(connect(self._path), self._permutation, self._taste, self._block_size)
         try:
             while group := self._take():
                 self._commit(rows, group)
@@ -176,11 +182,11 @@ class SqliteLinkStore:
         try:
             with self._versions.editing(codes):
                 results = self._transact(rows, group)
-        except (sqlite3.OperationalError, OSError) as error:
-            self._errors += len(group)
-            self._settle(group, [StoreUnavailable(f"links can't be stored now: {error}") for _ in group])
-        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the one whose write it was
-            if len(group) > 1:
+        except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits to hear of it
+            if _lies_with_the_file(error):
+                self._errors += len(group)
+                self._settle(group, [StoreUnavailable(f"links can't be stored now: {error}") for _ in group])
+            elif len(group) > 1:
                 for write in group:
                     self._commit(rows, [write])
             else:
@@ -191,6 +197,8 @@ class SqliteLinkStore:
             self._settle(group, results)
 
     def _transact(self, rows: LinkRows, group: list[_Write]) -> list[Any]:
+        if rows.connection.in_transaction:  # the last one failed, and then its ROLLBACK too
+            rows.connection.execute("ROLLBACK")
         rows.connection.execute("BEGIN IMMEDIATE")
         try:
             results = [write.work(rows) for write in group]
@@ -234,7 +242,7 @@ class SqliteLinkStore:
             return await asyncio.get_running_loop().run_in_executor(self._readers, self._read_here, work)
         except (sqlite3.Error, OSError) as error:
             self._errors += 1
-            raise StoreUnavailable(f"links can't be read now: {error}") from error
+            raise StoreUnavailable(_why_unreadable(error)) from error
         finally:
             self._reading -= 1
             self._reads += 1
@@ -243,9 +251,8 @@ class SqliteLinkStore:
         """On a reader thread, with its own connection."""
         rows: LinkRows | None = getattr(self._local, "rows", None)
         if rows is None:
-            connection = connect(self._path, read_only=True)
-            rows = self._local.rows = LinkRows(connection, self._permutation, self._taste, self._block_size)
-            self._connections.append(connection)
+            rows = self._local.rows = self._rows(read_only=True)
+            self._connections.append(rows.connection)
         deadline = time.monotonic() + SEARCH_SECONDS
         # Called every 20,000 steps of SQLite's machine, under a millisecond apart; 1 interrupts the statement.
         rows.connection.set_progress_handler(lambda: time.monotonic() > deadline, 20_000)
@@ -262,6 +269,17 @@ class SqliteLinkStore:
             self._waiting,
             self._errors,
         )
+
+
+def _lies_with_the_file(error: Exception) -> bool:
+    """Locked, full, unreadable or malformed. What lies with a statement and its values has other classes."""
+    return isinstance(error, sqlite3.OperationalError | OSError) or type(error) is sqlite3.DatabaseError
+
+
+def _why_unreadable(error: Exception) -> str:
+    if str(error) == "interrupted":  # by the progress handler
+        return f"the search took over {SEARCH_SECONDS:g} s; search among one user's links, or open a link by its code"
+    return f"links can't be read now: {error}"
 
 
 def _resolve(pairs: list[tuple["asyncio.Future[Any]", Any]]) -> None:

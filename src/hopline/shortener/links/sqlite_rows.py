@@ -9,6 +9,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from unicodedata import normalize
 
 from hopline.errors import HoplineError
 from hopline.shortener.links.codes import CodePermutation
@@ -176,20 +177,22 @@ class LinkRows:
         return self.get(code)
 
     def delete(self, code: str) -> bool:
-        """Remove the link and free its custom code."""
+        """Remove the link; a custom code is free then, a computed one is nobody's for good."""
         link = self.get(code)
         if link is None:
             return False
         self.connection.execute(QUERIES["delete"], {"id": link.id})
+        if not link.custom:
+            self.connection.execute(QUERIES["retire"], {"id": link.id})
         return True
 
     def page(self, query: LinkQuery) -> LinkPage:
         """One page, newest first."""
-        search = query.search.lower() if query.search else None
+        search = normalize("NFC", query.search) if query.search else None
         values = {
             "before": NEWEST if query.before is None else query.before,
             "search": search,
-            "search_id": self._permutation.decode(query.search) if query.search else None,
+            "search_id": self._permutation.decode(search) if search else None,
             "user_id": query.user_id,
             "limit": query.limit + 1,
         }

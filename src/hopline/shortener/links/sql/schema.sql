@@ -17,6 +17,11 @@ CREATE TABLE IF NOT EXISTS custom_codes (
     link_id INTEGER NOT NULL REFERENCES links (id) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 
+-- Deleted links that had their computed code: nobody may choose it, since it is on somebody's poster.
+CREATE TABLE IF NOT EXISTS retired (
+    id INTEGER PRIMARY KEY
+) STRICT;
+
 -- One row: the first counter value that no process has leased.
 CREATE TABLE IF NOT EXISTS counter (
     name TEXT PRIMARY KEY,
