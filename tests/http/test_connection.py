@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hopline.http import ConnectionInfo, Limits, ProtocolError
-from hopline.http.connection import Connection
+from hopline.http.connection import HEAD, NEED_DATA, REQUEST, Connection
 
 GET = b"GET /a HTTP/1.1\r\nHost: example.org\r\n\r\n"
 
@@ -18,15 +18,22 @@ def connection(**limits: int) -> Connection:
 def drain(made: Connection) -> list[tuple[bytes, bytes, bytes]]:
     """(method, target, body) of every whole request received so far."""
     found = []
-    while made.next():
-        found.append((made.head.method, made.head.target, made.body))
+    while step := made.next():
+        if step == REQUEST:
+            found.append((made.head.method, made.head.target, made.body))
     return found
 
 
 def read(data: bytes, **limits: int) -> list[tuple[bytes, bytes, bytes]]:
     made = connection(**limits)
     made.receive(data)
-    return drain(made)
+    found = []
+    while step := made.next():
+        if step == HEAD:
+            made.limit_body(limits.get("body_size", Limits().body_size))
+        else:
+            found.append((made.head.method, made.head.target, made.body))
+    return found
 
 
 STREAMS = {
@@ -198,13 +205,33 @@ def test_continue_is_asked_for_only_while_the_body_is_missing() -> None:
     head = b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
     waiting = connection()
     waiting.receive(head)
-    assert not waiting.next()
+    assert waiting.next() == HEAD
+    assert waiting.next() == NEED_DATA
     sent = connection()
     sent.receive(head + b"ab")
-    assert sent.next()
+    assert sent.next() == HEAD
 
     assert waiting.continue_expected
     assert not sent.continue_expected
+    waiting.receive(b"ab")
+    assert waiting.next() == REQUEST
+    assert not waiting.continue_expected
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_can_be_had_in_parts_as_it_comes(chunked: bool) -> None:
+    framing = b"Transfer-Encoding: chunked" if chunked else b"Content-Length: 6"
+    parts = (b"3\r\nabc\r\n", b"3\r\nde", b"f\r\n0\r\n\r\n" + GET) if chunked else (b"abc", b"de", b"f" + GET)
+    made = connection()
+    made.receive(b"POST / HTTP/1.1\r\nHost: a\r\n" + framing + b"\r\n\r\n")
+    assert made.next() == HEAD
+    found = []
+    for part in parts:
+        made.receive(part)
+        found.append((made.next_part(), made.in_body))
+
+    assert found == [(b"abc", True), (b"de", True), (b"f", False)]
+    assert drain(made) == [(b"GET", b"/a", b"")]
 
 
 PIECES = st.sampled_from(
@@ -251,10 +278,11 @@ def test_what_is_accepted_has_the_boundaries_that_h11_sees(start: bytes, tail: b
     made.receive(start + tail)
     found = []
     try:
-        while made.next():
-            found.append((made.head.method, made.head.target, made.body))
-            if not made.head.keep_alive:
-                break
+        while step := made.next():
+            if step == REQUEST:
+                found.append((made.head.method, made.head.target, made.body))
+                if not made.head.keep_alive:
+                    break
     except ProtocolError:
         pass  # refusing is always safe; what was accepted before it still has to agree
     theirs, stopped = h11_boundaries(start + tail)

@@ -37,29 +37,37 @@ def date_line(seconds: float) -> bytes:
     return f"date: {formatdate(seconds, usegmt=True)}\r\n".encode()
 
 
-def encode(response: Response, date: bytes, *, head_only: bool, keep_alive: bool, version_1_0: bool) -> bytes:
-    """The whole answer. `head_only` leaves the body out and its length in, as HEAD wants."""
+def encode(response: Response, date: bytes, *, head_only: bool, keep_alive: bool, http_1_0: bool) -> bytes:
+    """The whole answer, or its head where the body is a stream. `head_only` leaves the body out and its length in."""
     parts = [status_line(response.status)]
     for name, value in response.headers:
         if _NAME.fullmatch(name) is None or name.lower() in _OURS:
-            raise InvalidResponse(
-                f"header {name!r} can't be set by a handler; use a token, and leave framing to the server"
-            )
+            detail = "use a token, and leave framing to the server"
+            raise InvalidResponse(f"header {name!r} can't be set by a handler; {detail}")
         if _VALUE.fullmatch(value) is None:
             raise InvalidResponse(f"header {name!r} has a value with illegal characters: {value[:64]!r}")
         parts.append(f"{name}: {value}\r\n".encode("latin-1"))
     bodiless = response.status in (204, 304)
     if not bodiless:
-        parts.append(b"content-length: %d\r\n" % len(response.body))
+        parts.append(_framing(response, http_1_0))
     parts.append(date)
     if not keep_alive:
         parts.append(b"connection: close\r\n")
-    elif version_1_0:
+    elif http_1_0:
         parts.append(b"connection: keep-alive\r\n")
     parts.append(b"\r\n")
     if not (head_only or bodiless):
         parts.append(response.body)
     return b"".join(parts)
+
+
+def _framing(response: Response, http_1_0: bool) -> bytes:
+    """How the peer will know where the body ends; an HTTP/1.0 stream of unknown length ends with the connection."""
+    if response.stream is None:
+        return b"content-length: %d\r\n" % len(response.body)
+    if response.length is not None:
+        return b"content-length: %d\r\n" % response.length
+    return b"" if http_1_0 else b"transfer-encoding: chunked\r\n"
 
 
 def plain(status: int, detail: str, headers: tuple[tuple[str, str], ...] = ()) -> Response:

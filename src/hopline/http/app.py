@@ -6,13 +6,15 @@ An App holds no socket and no loop; the engine asks it for a `Dispatcher`, which
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hopline.http.answer import plain
 from hopline.http.errors import HTTPError, RouteError
+from hopline.http.head import Head
 from hopline.http.message import Request, Response
 from hopline.http.protocol import Handler, Limits, Middleware, RawHandler
-from hopline.http.router import MethodMissing, Router
+from hopline.http.router import Found, MethodMissing, Router
 
 if TYPE_CHECKING:
     from hopline.http.engine import Engine
@@ -23,6 +25,15 @@ log = logging.getLogger("hopline.http")
 H = TypeVar("H", bound=Handler)
 Hook = Callable[[], Awaitable[None]]
 ErrorHandler = Callable[[Request, HTTPError], Response]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A handler, and how it takes its body: whole or as a stream, and up to how many bytes (None: the App's limit)."""
+
+    handler: Handler
+    stream: bool = False
+    body_size: int | None = None
 
 
 class App:
@@ -43,16 +54,22 @@ class App:
         self.startup: list[Hook] = []
         self.shutdown: list[Hook] = []
         self.engine: Engine | None = None  # set in the worker that serves it; its stats are the figures
-        self._router: Router[Handler] = Router()
+        self._router: Router[Route] = Router()
         self._middleware: list[Middleware] = []
         self._error_handlers: list[tuple[str, ErrorHandler]] = []
 
-    def route(self, pattern: str, methods: Iterable[str]) -> Callable[[H], H]:
-        """Register the decorated handler for `methods` on `pattern` (see router.py for patterns)."""
+    def route(
+        self, pattern: str, methods: Iterable[str], *, stream: bool = False, body_size: int | None = None
+    ) -> Callable[[H], H]:
+        """Register the decorated handler for `methods` on `pattern` (see router.py for patterns).
+
+        With `stream` the handler is called once the head is there and reads `request.stream()`; `body_size` is a
+        limit of this route's own, in bytes.
+        """
 
         def register(handler: H) -> H:
             for method in methods:
-                self._router.add(method.upper(), pattern, handler)
+                self._router.add(method.upper(), pattern, Route(handler, stream, body_size))
             return handler
 
         return register
@@ -61,17 +78,17 @@ class App:
         """Register for GET, and so for HEAD."""
         return self.route(pattern, ["GET"])
 
-    def post(self, pattern: str) -> Callable[[H], H]:
-        """Register for POST."""
-        return self.route(pattern, ["POST"])
+    def post(self, pattern: str, *, stream: bool = False, body_size: int | None = None) -> Callable[[H], H]:
+        """Register for POST; see `route`."""
+        return self.route(pattern, ["POST"], stream=stream, body_size=body_size)
 
-    def put(self, pattern: str) -> Callable[[H], H]:
-        """Register for PUT."""
-        return self.route(pattern, ["PUT"])
+    def put(self, pattern: str, *, stream: bool = False, body_size: int | None = None) -> Callable[[H], H]:
+        """Register for PUT; see `route`."""
+        return self.route(pattern, ["PUT"], stream=stream, body_size=body_size)
 
-    def patch(self, pattern: str) -> Callable[[H], H]:
-        """Register for PATCH."""
-        return self.route(pattern, ["PATCH"])
+    def patch(self, pattern: str, *, stream: bool = False, body_size: int | None = None) -> Callable[[H], H]:
+        """Register for PATCH; see `route`."""
+        return self.route(pattern, ["PATCH"], stream=stream, body_size=body_size)
 
     def delete(self, pattern: str) -> Callable[[H], H]:
         """Register for DELETE."""
@@ -111,13 +128,13 @@ class App:
         for middleware in reversed(self._middleware):
             handler = middleware(handler)
         errors = sorted(self._error_handlers, key=lambda entry: -len(entry[0]))
-        return Dispatcher(handler, errors)
+        return Dispatcher(self._router, handler, errors)
 
 
 class _Routes:
     """The innermost handler: finds the route's handler and calls it."""
 
-    def __init__(self, router: Router[Handler]) -> None:
+    def __init__(self, router: Router[Route]) -> None:
         self._router = router
 
     def handle(self, request: Request) -> Response | Awaitable[Response]:
@@ -130,18 +147,24 @@ class _Routes:
                 return Response(b"", 204, headers=allow)
             raise HTTPError(405, f"{request.method} is not for this address; it takes {found.allowed}", allow)
         request.params = found.params
-        return found.endpoint(request)
+        return found.endpoint.handler(request)
 
 
 class Dispatcher:
     """Calls the composed handler and turns whatever comes back into a Response, or a coroutine of one."""
 
-    __slots__ = ("_errors", "_handler", "handler_errors")
+    __slots__ = ("_errors", "_handler", "_router", "handler_errors")
 
-    def __init__(self, handler: Handler, errors: list[tuple[str, ErrorHandler]]) -> None:
+    def __init__(self, router: Router[Route], handler: Handler, errors: list[tuple[str, ErrorHandler]]) -> None:
+        self._router = router
         self._handler = handler
         self._errors = errors
         self.handler_errors = 0
+
+    def route_of(self, head: Head) -> Route | None:
+        """The route that a request with a body is for, before the body is read."""
+        found = self._router.match(head.method.decode("ascii"), head.target.partition(b"?")[0])
+        return found.endpoint if isinstance(found, Found) else None
 
     def call(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
         """Answer `request`, or give the coroutine that will. Never raises an Exception."""

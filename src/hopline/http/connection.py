@@ -13,12 +13,17 @@ from typing import Final
 
 import httptools
 
-from hopline.http.chunked import ChunkedReader
+from hopline.http.bodies import BodyReader, ChunkedReader, FixedReader
 from hopline.http.errors import ProtocolError
 from hopline.http.head import ConnectionInfo, Head
 from hopline.http.protocol import Limits
 
-__all__ = ["Connection"]
+__all__ = ["HEAD", "NEED_DATA", "REQUEST", "Connection"]
+
+# What `next` found.
+NEED_DATA: Final = 0
+REQUEST: Final = 1  # a whole request, its body included
+HEAD: Final = 2  # a head whose body is still to come
 
 _VERSIONS: Final = (b"HTTP/1.1", b"HTTP/1.0")
 # uri-host [":" port] of RFC 9110 section 7.2: no userinfo, no path, no spaces. May be empty.
@@ -44,38 +49,33 @@ class _Completion:
 class Connection:
     """The state of one connection. Not thread-safe: it belongs to its transport.
 
-    Call `receive` with what arrived, then `next` until it answers False. After True, `head` and `body` hold a
-    whole request until the next call. A ProtocolError is final: answer it and close.
+    Call `receive` with what arrived, then `next` until it answers NEED_DATA. After REQUEST, `head` and `body` hold a
+    whole request until the next call. After HEAD a body follows: give it a limit by `limit_body`, then go on with
+    `next` to have it whole, or with `next_part` to have it as it comes. A ProtocolError is final: answer it and close.
     """
 
     __slots__ = (
         "_at",
-        "_body_left",
-        "_chunks",
         "_completion",
         "_data",
         "_known_host",
         "_limits",
         "_parser",
-        "_parts",
+        "_reader",
         "body",
         "continue_expected",
         "head",
-        "in_body",
     )
 
     def __init__(self, limits: Limits, info: ConnectionInfo) -> None:
         self._limits = limits
         self.head = Head(info)
         self.body = b""
-        self.in_body = False
         self.continue_expected = False  # the client waits for "100 Continue" before it sends the body
         self._data = b""
         self._at = 0
         self._known_host = b"\n"  # the last Host that was found valid; this one no head can have
-        self._parts: list[bytes] = []
-        self._body_left = 0
-        self._chunks: ChunkedReader | None = None
+        self._reader: BodyReader | None = None
         self._new_parser()
 
     def _new_parser(self) -> None:
@@ -87,6 +87,16 @@ class Connection:
         """Bytes received and not yet consumed."""
         return len(self._data) - self._at
 
+    @property
+    def in_body(self) -> bool:
+        """Whether a body is being read."""
+        return self._reader is not None
+
+    @property
+    def body_size(self) -> int:
+        """Bytes of the body under way that have arrived."""
+        return 0 if self._reader is None else self._reader.size
+
     def receive(self, data: bytes) -> None:
         """Take in what arrived; consumed by `next`."""
         if self._at < len(self._data):
@@ -95,30 +105,65 @@ class Connection:
             self._data = data
         self._at = 0
 
-    def next(self) -> bool:
-        """Step to the next whole request; False while bytes are missing. ProtocolError where the peer is at fault."""
-        if self.in_body:
-            return self._next_body()
+    def next(self) -> int:
+        """Step forward: REQUEST, HEAD, or NEED_DATA. ProtocolError where the peer is at fault."""
+        if self._reader is not None:
+            self._feed(self._reader)
+            if not self._reader.done:
+                return NEED_DATA
+            self.body = self._reader.take()
+            self._end_body(self._reader)
+            return REQUEST
         data = self._data
         start = self._at
         if start == len(data):
-            return False
+            return NEED_DATA
         if data[start] == 13:
             start = self._skip_empty_lines()
         end = data.find(b"\r\n\r\n", start) + 4
         if end < 4:
             self._check_incomplete(start)
-            return False
+            return NEED_DATA
         if end - start > self._limits.head_size:
             raise ProtocolError(431, "head-size", f"the head is over {self._limits.head_size} bytes")
         raw = data if start == 0 and end == len(data) else data[start:end]
         self._at = end
         self._parse(raw)
+        self.body = b""
         if self._completion.complete:
-            self.body = b""
-            return True
+            return REQUEST
         self._begin_body()
-        return self._next_body()
+        return HEAD
+
+    def limit_body(self, size: int) -> None:
+        """Bound the body that follows. ProtocolError 413 where its length is over that already."""
+        if self._reader is not None:
+            self._reader.limit = size
+            self._reader.check_limit()
+
+    def next_part(self) -> bytes:
+        """What has come of the body since the last call; `in_body` turns False with its end."""
+        reader = self._reader
+        if reader is None:
+            return b""
+        self._feed(reader)
+        part = reader.take()
+        if reader.done:
+            self._end_body(reader)
+        return part
+
+    def _feed(self, reader: BodyReader) -> None:
+        data = self._data[self._at :] if self._at else self._data
+        self._data = b""
+        self._at = 0
+        if data:
+            self.continue_expected = False
+            reader.feed(data)
+
+    def _end_body(self, reader: BodyReader) -> None:
+        self._data = reader.rest
+        self._reader = None
+        self.continue_expected = False
 
     def _parse(self, raw: bytes) -> None:
         """Check `raw` against the grammar and the rules above it; fills `head`."""
@@ -248,33 +293,7 @@ class Connection:
                 )
             if head.http_1_0:
                 raise ProtocolError(400, "transfer-coding-1.0", "HTTP/1.0 has no transfer codings")
-            self._chunks = ChunkedReader(self._limits.body_size, self._limits.head_size)
+            self._reader = ChunkedReader(self._limits.body_size, self._limits.head_size)
         else:
-            self._body_left = int(head.get(b"\r\ncontent-length:"))
-            if self._body_left > self._limits.body_size:
-                raise ProtocolError(413, "body-size", f"the body is over {self._limits.body_size} bytes")
-        self.in_body = True
+            self._reader = FixedReader(int(head.get(b"\r\ncontent-length:")), self._limits.body_size)
         self.continue_expected = bool(expect) and self._at == len(self._data) and not head.http_1_0
-
-    def _next_body(self) -> bool:
-        data = self._data[self._at :] if self._at else self._data
-        if self._chunks is not None:
-            self._data = b""
-            self._at = 0
-            if not self._chunks.feed(data):
-                return False
-            self.body = self._chunks.body
-            self._data = self._chunks.rest
-            self._chunks = None
-        else:
-            part = data[: self._body_left]
-            self._parts.append(part)
-            self._body_left -= len(part)
-            self._data = data[len(part) :]
-            self._at = 0
-            if self._body_left:
-                return False
-            self.body = b"".join(self._parts)
-            self._parts = []
-        self.in_body = False
-        return True

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from hopline.http.answer import date_line, encode, plain
 from hopline.http.app import App
+from hopline.http.errors import ProtocolError
 from hopline.http.protocol import HTTPStats
 from hopline.http.wire import Wire
 
@@ -76,6 +77,15 @@ class Engine:
             wire.time_out()
         self._timer = self.loop.call_later(1.0, self._tick)
 
+    def is_draining(self) -> bool:
+        """Whether the worker is on its way out."""
+        return self.draining
+
+    def count_broken(self, error: ProtocolError) -> None:
+        """Note that a request broke a rule."""
+        self.protocol_errors += 1
+        self.broken_rules[error.rule] = self.broken_rules.get(error.rule, 0) + 1
+
     def opened(self, wire: Wire) -> None:
         """A connection came; refused with 503 where there are too many."""
         self._accepted += 1
@@ -85,7 +95,7 @@ class Engine:
         elif len(self._wires) > self.limits.connections:
             self._refused += 1
             busy = plain(503, "too many connections; try again in a moment", (("retry-after", "1"),))
-            wire.transport.write(encode(busy, self.date, head_only=False, keep_alive=False, version_1_0=False))
+            wire.transport.write(encode(busy, self.date, head_only=False, keep_alive=False, http_1_0=False))
             wire.transport.close()
 
     def lost(self, wire: Wire) -> None:

@@ -4,7 +4,10 @@ Looking for one field in the lowered head costs about 100 ns each (600 bytes, me
 fields costs 6,200. So a head is never split: who wants a field searches for it.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["ConnectionInfo", "Head"]
 
@@ -13,14 +16,21 @@ class ConnectionInfo:
     """What is known of one connection, and a place to remember more.
 
     `peer` is (host, port), or None on a Unix socket. `context` is the application's own: None at first,
-    kept as long as the connection (what a raw route computes once an address, it stores here).
+    kept as long as the connection (what a raw route computes once an address, it stores here). `gone` turns True with
+    the connection's end; `draining()` says whether its server is stopping.
     """
 
-    __slots__ = ("context", "peer")
+    __slots__ = ("context", "draining", "gone", "peer")
 
     def __init__(self, peer: tuple[str, int] | None = None) -> None:
         self.peer = peer
         self.context: Any = None
+        self.gone = False
+        self.draining: Callable[[], bool] = _never
+
+
+def _never() -> bool:
+    return False
 
 
 class Head:

@@ -6,13 +6,14 @@ percent-decoded UTF-8 for paths and queries.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 from hopline.http.errors import HTTPError
 from hopline.http.head import Head
+from hopline.http.streams import BodyStream
 
 __all__ = ["Headers", "Request", "Response", "Text"]
 
@@ -51,19 +52,49 @@ class Request:
     """One request with its whole body. Belongs to one handler call at a time; not thread-safe.
 
     `params` holds the route's parameters, already converted to their types; `state` is for middleware to
-    hand values on; `peer` is the other end of the connection, (host, port), or None on a Unix socket.
+    hand values on; `peer` is the other end of the connection, (host, port), or None on a Unix socket. On a route
+    that streams, `body` is empty and `stream()` gives the parts as they arrive.
     """
 
-    def __init__(self, head: Head, body: bytes = b"", params: dict[str, Any] | None = None) -> None:
+    def __init__(self, head: Head, body: bytes = b"", stream: BodyStream | None = None) -> None:
         self.method = head.method.decode("ascii")
         self.target = head.target
         self.body = body
-        self.params: dict[str, Any] = params or {}
+        self.params: dict[str, Any] = {}
         self.state: dict[str, Any] = {}
         self.peer = head.connection.peer
         # Bytes are kept, not the Head: the connection uses one Head for all its requests.
         self._raw = head.raw
         self.connection = head.connection
+        self._stream = stream
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """The body in parts, once, as they arrive; on a route that doesn't stream it is one part.
+
+        A handler that reads slowly slows its peer down. ClientGone where the peer leaves or stalls.
+        """
+        if self._stream is not None:
+            async for part in self._stream:
+                yield part
+        elif self.body:
+            yield self.body
+
+    async def read(self) -> bytes:
+        """The whole body, also on a route that streams. ClientGone as for `stream`."""
+        if self._stream is not None:
+            self.body = b"".join([part async for part in self._stream])
+            self._stream = None
+        return self.body
+
+    @property
+    def disconnected(self) -> bool:
+        """Whether the peer has gone, so that nobody will read the answer."""
+        return self.connection.gone
+
+    @property
+    def shutting_down(self) -> bool:
+        """Whether the server is draining: a long answer should come to its end."""
+        return self.connection.draining()
 
     def head(self) -> Head:
         """The head as bytes, as a raw route would have seen it."""
@@ -137,25 +168,30 @@ def _fields(raw: bytes, place: str) -> dict[str, str]:
 class Response:
     """One answer: status, header fields, body. Plain data; a handler may build and change it freely.
 
-    Content-Length, Date and Connection are the server's to write. `headers` is a list of (name, value)
-    pairs, so that a field may stand more than once (Set-Cookie).
+    Content-Length, Transfer-Encoding, Date and Connection are the server's to write. `headers` is a list of (name,
+    value) pairs, so that a field may stand more than once (Set-Cookie). A body may be an async iterable of bytes: it is
+    sent as it comes, at the pace of the reader, in chunks unless `length` says how many bytes it has.
     """
 
-    __slots__ = ("body", "headers", "status")
+    __slots__ = ("body", "headers", "length", "status", "stream")
 
     def __init__(
         self,
-        body: Text = b"",
+        body: Text | AsyncIterable[bytes] = b"",
         status: int = 200,
         *,
         content_type: str | None = None,
         headers: Iterable[tuple[str, str]] = (),
+        length: int | None = None,
     ) -> None:
         if isinstance(body, str):
             content_type = content_type or "text/plain; charset=utf-8"
-        self.body = body.encode() if isinstance(body, str) else body
+            body = body.encode()
+        self.stream: AsyncIterable[bytes] | None = None if isinstance(body, bytes) else body
+        self.body = body if isinstance(body, bytes) else b""
         self.status = status
         self.headers = list(headers)
+        self.length = length
         if content_type is not None:
             self.headers.append(("content-type", content_type))
 
