@@ -44,6 +44,8 @@ GROUND_FLOOR = {"clock", "errors", "metrics"}  # and every private module beside
 
 # What decides without touching the world. All of what they import from hopline is held to the same.
 PURE = (
+    "http/collector.py",
+    "http/conditions.py",
     "http/connection.py",
     "http/router.py",
     "shortener/links/codes.py",

@@ -28,6 +28,7 @@ COMMANDS = [
     ["backup"],
     ["restore"],
     ["doctor"],
+    ["http"],
     ["version"],
 ]
 HOPLINE = [sys.executable, "-c", "import sys; from hopline.cli import main; sys.exit(main())"]

@@ -4,6 +4,7 @@ They say what happens on their output, a line an event, which the tests wait for
 answer each connection with their process id.
 """
 
+import asyncio
 import logging
 import os
 import select
@@ -13,14 +14,17 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from hopline.errors import HoplineError
+from hopline.http import Limits
 from hopline.http.app import App
 from hopline.http.child import Slot, SlotContext, Stop
 from hopline.http.message import Request, Response
 from hopline.http.serve import Companion, serve
 from hopline.http.supervisor import Supervisor
+from hopline.http.tls import TLS
 
 
 def say(event: str) -> None:
@@ -159,6 +163,92 @@ def engine() -> int:
         return app
 
     return start(make_app=make_app, run_worker=None, workers=2)
+
+
+def versioned() -> App:
+    """Answers with what a file says, which is read as code is: once a process."""
+    version = Path(sys.argv[2]).read_text()
+    if version == "broken":
+        raise HoplineError("the new version is broken")
+    if version == "hangs":
+        time.sleep(600)
+    app = App(Limits(drain_grace=2.0))  # seconds enough for the slowest machine; it ends with the last connection
+
+    @app.get("/")
+    def show(request: Request) -> Response:
+        return Response(f"{version} {os.getpid()}")
+
+    return app
+
+
+def reloads() -> int:
+    def run(stop: Stop) -> None:
+        say("companion")
+        stop.wait()
+        say("companion stopped")
+
+    companions = [Companion("ingester", run)]
+    return start(make_app=versioned, run_worker=None, workers=2, companions=companions)
+
+
+def unix() -> int:
+    return start(host=f"unix:{sys.argv[2]}", make_app=scheme_and_peer, run_worker=None, workers=2)
+
+
+def socket_activated() -> int:
+    """Passes a socket to itself as the service manager would."""
+    if "LISTEN_FDS" not in os.environ:
+        listener = socket.create_server(("127.0.0.1", 0))
+        if listener.fileno() != 3:
+            os.set_inheritable(os.dup(3), True)  # what the test holds on to
+            os.dup2(listener.fileno(), 3)
+        os.set_inheritable(3, True)
+        os.environ |= {"LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid())}
+        os.execv(sys.executable, [sys.executable, *sys.argv])  # noqa: S606 - no shell
+    return start(make_app=scheme_and_peer, run_worker=None, workers=2)
+
+
+def tls() -> int:
+    certificate = Path(sys.argv[2])
+    return start(make_app=scheme_and_peer, run_worker=None, tls=TLS(certificate, certificate.with_suffix(".key")))
+
+
+def tls_quick() -> int:
+    certificate = Path(sys.argv[2])
+    how = TLS(certificate, certificate.with_suffix(".key"), handshake_timeout=0.2)
+    return start(make_app=scheme_and_peer, run_worker=None, tls=how)
+
+
+def watched() -> int:
+    return start(make_app=versioned, run_worker=None, workers=2, reload=[Path(sys.argv[2]).parent])
+
+
+def scheme_and_peer() -> App:
+    app = App()
+
+    @app.get("/")
+    def show(request: Request) -> Response:
+        return Response(f"{request.scheme} {request.peer} {os.getpid()}")
+
+    @app.get("/slow")
+    async def slow(request: Request) -> Response:
+        await asyncio.sleep(0.2)
+        return Response("slow")
+
+    return app
+
+
+def reloads_slowly() -> int:
+    def run(context: SlotContext) -> None:
+        versioned()
+        say("started")
+        context.ready()
+        context.stop.wait()
+        wait_for_file()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        slots = [Slot("worker", run, [listener])]
+        return Supervisor(slots, on_ready=lambda: say("ready"), start_timeout=0.3, shutdown_timeout=0.3).run()
 
 
 def on_ready_fails() -> int:

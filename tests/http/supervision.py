@@ -31,7 +31,7 @@ class Supervised(ServerProcess):
 
     def connect(self) -> socket.socket:
         """A connection to the server."""
-        port = re.search(r"^ready http://.*:(\d+) ", self.output(), re.MULTILINE)
+        port = re.search(r"^ready https?://.*:(\d+) ", self.output(), re.MULTILINE)
         assert port is not None, self.output()
         return socket.create_connection(("127.0.0.1", int(port[1])), timeout=PATIENCE)
 

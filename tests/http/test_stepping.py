@@ -5,6 +5,8 @@ import contextvars
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+import anyio
+import anyio.to_thread
 import pytest
 
 from hopline.http.stepping import start
@@ -139,3 +141,25 @@ def test_cancelling_the_task_reaches_the_coroutine() -> None:
     asyncio.run(main())
 
     assert seen == ["cancelled"]
+
+
+def test_the_current_task_is_one_and_the_same_to_the_end() -> None:
+    """Scopes that remember whose they are (anyio's) refuse to be left by another task than entered them."""
+    seen: list[object] = []
+
+    async def answer() -> None:
+        with anyio.CancelScope() as outer, anyio.move_on_after(0.01) as inner:
+            seen.append(asyncio.current_task())
+            await asyncio.sleep(0)
+            seen.append(asyncio.current_task())
+            await anyio.to_thread.run_sync(lambda: None)
+            await anyio.sleep(10)
+        assert inner.cancelled_caught
+        assert not outer.cancelled_caught
+        async with anyio.create_task_group() as group:
+            group.start_soon(anyio.sleep, 0.001)
+        seen.append(asyncio.current_task())
+
+    value_of(outside_a_task(answer()))
+    assert len(seen) == 3
+    assert len(set(map(id, seen))) == 1

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hopline.cli import backup, doctor, export, import_, keys, links, restore, serve, stats
+from hopline.cli import backup, doctor, export, http, import_, keys, links, restore, serve, stats
 
 __all__ = ["app"]
 
@@ -66,4 +66,5 @@ app.add_typer(_keys, name="keys")
 _add(app, "backup", backup.backup, "hopline backup /var/backups/hopline.tar")
 _add(app, "restore", restore.restore, "hopline restore /var/backups/hopline.tar --data-dir ./restored")
 _add(app, "doctor", doctor.doctor, "hopline doctor")
+_add(app, "http", http.http, "hopline http shop.main:app --port 8000 --workers 2")
 _add(app, "version", _version, "hopline version")

@@ -5,6 +5,7 @@ sent (RFC 9110 section 5.5), and a bad one is the handler's error, answered with
 """
 
 import re
+from collections.abc import AsyncIterable, Awaitable, Callable
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Final
@@ -12,7 +13,7 @@ from typing import Final
 from hopline.http.errors import HTTPServerError
 from hopline.http.message import Response
 
-__all__ = ["CONTINUE", "InvalidResponse", "date_line", "encode", "plain", "status_line"]
+__all__ = ["CONTINUE", "InvalidResponse", "date_line", "encode", "plain", "send_stream", "status_line"]
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -68,6 +69,33 @@ def _framing(response: Response, http_1_0: bool) -> bytes:
     if response.length is not None:
         return b"content-length: %d\r\n" % response.length
     return b"" if http_1_0 else b"transfer-encoding: chunked\r\n"
+
+
+async def send_stream(
+    parts: AsyncIterable[bytes],
+    length: int | None,
+    http_1_0: bool,
+    write: Callable[[bytes], None],
+    room: Callable[[], Awaitable[None]],
+) -> None:
+    """The body of a streamed answer, in the framing that `encode` announced; each part once there is room for it.
+
+    InvalidResponse where it turns out longer or shorter than its `length`.
+    """
+    left = length
+    async for part in parts:
+        if not part:
+            continue  # an empty chunk would be the end
+        if left is not None:
+            left -= len(part)
+            if left < 0:
+                raise InvalidResponse(f"a streamed body has more than the {length} bytes it was said to have")
+        write(part if left is not None or http_1_0 else b"%x\r\n%b\r\n" % (len(part), part))
+        await room()
+    if left:
+        raise InvalidResponse(f"a streamed body has {left} bytes less than the {length} it was said to have")
+    if left is None and not http_1_0:
+        write(b"0\r\n\r\n")
 
 
 def plain(status: int, detail: str, headers: tuple[tuple[str, str], ...] = ()) -> Response:

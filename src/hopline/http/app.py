@@ -7,9 +7,13 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hopline.http.answer import plain
+from hopline.http.asgi_host import NO_LIMIT, ASGIApp, Hosted, Receive, Scope, Send, mounted
+from hopline.http.batch import Batch, BatchHandler
+from hopline.http.collector import BatchLimits
 from hopline.http.errors import HTTPError, RouteError
 from hopline.http.head import Head
 from hopline.http.message import Request, Response
@@ -17,12 +21,14 @@ from hopline.http.protocol import Handler, Limits, Middleware, RawHandler
 from hopline.http.router import Found, MethodMissing, Router
 
 if TYPE_CHECKING:
+    from hopline.http.asgi import AsgiFace
     from hopline.http.engine import Engine
 
 __all__ = ["App", "Dispatcher", "ErrorHandler"]
 
 log = logging.getLogger("hopline.http")
 H = TypeVar("H", bound=Handler)
+B = TypeVar("B", bound=BatchHandler)
 Hook = Callable[[], Awaitable[None]]
 ErrorHandler = Callable[[Request, HTTPError], Response]
 
@@ -34,6 +40,38 @@ class Route:
     handler: Handler
     stream: bool = False
     body_size: int | None = None
+    pattern: str = ""
+
+
+class _Router(Router[Route]):
+    """Routes by pattern, and below them the mounts, by prefix: where no pattern fits, the longest one that does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._mounts: list[tuple[bytes, Found[Route]]] = []
+        self._has_patterns = False
+
+    def add(self, method: str, pattern: str, endpoint: Route) -> None:
+        super().add(method, pattern, endpoint)
+        self._has_patterns = True
+
+    def mount(self, prefix: str, endpoint: Route) -> None:
+        """Let `endpoint` answer whatever is at `prefix` or below it; RouteError where that is taken or malformed."""
+        if prefix and (not prefix.startswith("/") or prefix.endswith("/")):
+            raise RouteError(f"prefix {prefix!r} must be empty, or start with '/' and not end with it")
+        raw = prefix.encode()
+        if any(raw == known for known, _ in self._mounts):
+            raise RouteError(f"prefix {prefix!r} has a mount already; remove one")
+        self._mounts.append((raw, Found(endpoint, {})))
+        self._mounts.sort(key=lambda entry: -len(entry[0]))
+
+    def match(self, method: str, raw_path: bytes) -> Found[Route] | MethodMissing | None:
+        found = super().match(method, raw_path) if self._has_patterns else None
+        if not isinstance(found, Found):
+            for prefix, mount in self._mounts:
+                if mounted(prefix, raw_path):
+                    return mount
+        return found
 
 
 class App:
@@ -51,10 +89,12 @@ class App:
     def __init__(self, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
         self.raw_handlers: list[RawHandler] = []
+        self.batches: list[Batch] = []
         self.startup: list[Hook] = []
         self.shutdown: list[Hook] = []
         self.engine: Engine | None = None  # set in the worker that serves it; its stats are the figures
-        self._router: Router[Route] = Router()
+        self._router = _Router()
+        self._asgi: AsgiFace | None = None  # made when a server first calls this App
         self._middleware: list[Middleware] = []
         self._error_handlers: list[tuple[str, ErrorHandler]] = []
 
@@ -69,7 +109,7 @@ class App:
 
         def register(handler: H) -> H:
             for method in methods:
-                self._router.add(method.upper(), pattern, Route(handler, stream, body_size))
+                self._router.add(method.upper(), pattern, Route(handler, stream, body_size, pattern))
             return handler
 
         return register
@@ -93,6 +133,41 @@ class App:
     def delete(self, pattern: str) -> Callable[[H], H]:
         """Register for DELETE."""
         return self.route(pattern, ["DELETE"])
+
+    def batch(
+        self,
+        pattern: str,
+        *,
+        max_size: int = 64,
+        max_wait: float = 0.005,
+        methods: Iterable[str] = ("POST",),
+        max_pending: int = 1024,
+        concurrency: int = 1,
+    ) -> Callable[[B], B]:
+        """Let the decorated handler answer up to `max_size` requests that arrive within `max_wait` seconds at once.
+
+        It gets a list of requests and gives a list of answers; at most `concurrency` calls run at a time. See
+        batch.py for what an answer may be, and collector.py for when a batch starts.
+        """
+        limits = BatchLimits(max_size, max_wait, max_pending, concurrency)
+
+        def register(handler: B) -> B:
+            batch = Batch(pattern, handler, limits)
+            self.route(pattern, methods)(batch.handle)
+            self.batches.append(batch)
+            return handler
+
+        return register
+
+    def mount(self, prefix: str, application: ASGIApp, *, body_size: int | None = None) -> None:
+        """Let an ASGI 3 application answer all paths at `prefix` and below that no route answers; "" for all.
+
+        Request bodies reach it as they come, without a limit but its own, or of `body_size` bytes.
+        """
+        hosted = Hosted(application, prefix)
+        self._router.mount(prefix, Route(hosted.handle, True, body_size or NO_LIMIT, prefix + "/{path}"))
+        self.on_startup(hosted.lifespan.startup)
+        self.on_shutdown(hosted.shutdown)
 
     def raw(self, handler: RawHandler) -> RawHandler:
         """Let `handler` see every bodiless GET and HEAD before the routes do; see RawHandler for the contract."""
@@ -122,13 +197,21 @@ class App:
         self.shutdown.append(hook)
         return hook
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Be an ASGI 3 application, for other servers to run; see asgi.py."""
+        if self._asgi is None:
+            from hopline.http.asgi import AsgiFace  # here: who serves it himself has no use for it
+
+            self._asgi = AsgiFace(self)
+        await self._asgi(scope, receive, send)
+
     def dispatcher(self) -> "Dispatcher":
         """Compose what was registered into what runs."""
-        handler: Handler = _Routes(self._router).handle
-        for middleware in reversed(self._middleware):
-            handler = middleware(handler)
         errors = sorted(self._error_handlers, key=lambda entry: -len(entry[0]))
-        return Dispatcher(self._router, handler, errors)
+        dispatcher = Dispatcher(self._router, _Routes(self._router).handle, errors)
+        for middleware in reversed(self._middleware):
+            dispatcher.wrap(middleware)
+        return dispatcher
 
 
 class _Routes:
@@ -147,6 +230,7 @@ class _Routes:
                 return Response(b"", 204, headers=allow)
             raise HTTPError(405, f"{request.method} is not for this address; it takes {found.allowed}", allow)
         request.params = found.params
+        request.route = found.endpoint.pattern
         return found.endpoint.handler(request)
 
 
@@ -161,15 +245,19 @@ class Dispatcher:
         self._errors = errors
         self.handler_errors = 0
 
+    def wrap(self, middleware: Middleware) -> None:
+        """Put `middleware` around what there is; what raises inside reaches it as the answer it becomes."""
+        self._handler = middleware(partial(self.call, handler=self._handler))
+
     def route_of(self, head: Head) -> Route | None:
         """The route that a request with a body is for, before the body is read."""
         found = self._router.match(head.method.decode("ascii"), head.target.partition(b"?")[0])
         return found.endpoint if isinstance(found, Found) else None
 
-    def call(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
+    def call(self, request: Request, handler: Handler | None = None) -> Response | Coroutine[Any, Any, Response]:
         """Answer `request`, or give the coroutine that will. Never raises an Exception."""
         try:
-            result = self._handler(request)
+            result = (handler or self._handler)(request)
         except Exception as error:  # noqa: BLE001 - a handler may raise anything; each becomes an answer
             return self.error(request, error)
         if isinstance(result, Response):

@@ -70,13 +70,15 @@ class Slot:
     """A place for one process: what it is called, what it runs and the sockets it inherits.
 
     `run` returns once `context.stop` is set; sooner, or with an error, it is run again in a new process.
-    Slots of stage 0 are stopped first; those of a later stage only when all before have ended.
+    Slots of stage 0 are stopped first; those of a later stage only when all before have ended. A reload leaves the
+    process of a slot that does not reload as it is.
     """
 
     name: str
     run: Callable[["SlotContext"], None]
     sockets: Sequence[socket.socket] = ()
     stage: int = 0
+    reloads: bool = True
 
 
 class SlotContext:

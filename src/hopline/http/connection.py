@@ -16,7 +16,7 @@ import httptools
 from hopline.http.bodies import BodyReader, ChunkedReader, FixedReader
 from hopline.http.errors import ProtocolError
 from hopline.http.head import ConnectionInfo, Head
-from hopline.http.protocol import Limits
+from hopline.http.limits import Limits
 
 __all__ = ["HEAD", "NEED_DATA", "REQUEST", "Connection"]
 
@@ -58,6 +58,7 @@ class Connection:
         "_at",
         "_completion",
         "_data",
+        "_empty_lines",
         "_known_host",
         "_limits",
         "_parser",
@@ -74,6 +75,7 @@ class Connection:
         self.continue_expected = False  # the client waits for "100 Continue" before it sends the body
         self._data = b""
         self._at = 0
+        self._empty_lines = 0  # skipped before the request that comes
         self._known_host = b"\n"  # the last Host that was found valid; this one no head can have
         self._reader: BodyReader | None = None
         self._new_parser()
@@ -118,7 +120,7 @@ class Connection:
         start = self._at
         if start == len(data):
             return NEED_DATA
-        if data[start] == 13:
+        if data[start] <= 13:
             start = self._skip_empty_lines()
         end = data.find(b"\r\n\r\n", start) + 4
         if end < 4:
@@ -169,6 +171,7 @@ class Connection:
         """Check `raw` against the grammar and the rules above it; fills `head`."""
         head = self.head
         self._completion.complete = False
+        self._empty_lines = 0
         try:
             self._parser.feed_data(raw)
         except httptools.HttpParserUpgrade:
@@ -187,8 +190,9 @@ class Connection:
             head.target = target
             head.keep_alive = True
             head.http_1_0 = False
+        authority = None
         if target[0] != 47 or b"#" in target or len(target) > self._limits.target_size:
-            self._check_target()
+            authority = self._check_target()
         at = lowered.find(b"\r\nhost:")
         if at < 0 or lowered.find(b"\r\nhost:", at + 7) >= 0 or not raw.startswith(self._known_host, at + 7):
             self._check_host()
@@ -196,6 +200,8 @@ class Connection:
             raise ProtocolError(431, "head-fields", f"the head has over {self._limits.head_fields} fields")
         if b"\r\nconnection:" in lowered:
             self._read_connection_options()
+        if authority is not None:
+            self._replace_host(authority)
 
     def _ignore_upgrade(self, raw: bytes) -> None:
         """Asking for another protocol may be ignored (RFC 9110 section 7.8); the head itself was sound.
@@ -233,20 +239,33 @@ class Connection:
         start = head.lowered.find(b"\r\nhost:") + 7
         self._known_host = head.raw[start : head.raw.find(b"\n", start) + 1]
 
-    def _check_target(self) -> None:
-        """The rarer forms of a target (RFC 9112 section 3.2): absolute becomes origin form, "*" is for OPTIONS."""
+    def _check_target(self) -> bytes | None:
+        """The rarer forms of a target (RFC 9112 section 3.2): absolute becomes origin form, "*" is for OPTIONS.
+
+        The authority of an absolute form, which stands above Host.
+        """
         head = self.head
         if len(head.target) > self._limits.target_size:
             raise ProtocolError(414, "target-size", f"the target is over {self._limits.target_size} bytes")
         if b"#" in head.target:
             raise ProtocolError(400, "fragment", "a target must not have a fragment")
         if head.target == b"*" and head.method == b"OPTIONS":
-            return
+            return None
         absolute = _ABSOLUTE.fullmatch(head.target)
         if absolute is None or not absolute[1] or _HOST.fullmatch(absolute[1]) is None:
             raise ProtocolError(400, "target", f"target {head.target[:64]!r} is not a path, nor a URL of this server")
         rest = absolute[2]
         head.target = rest if rest.startswith(b"/") else b"/" + rest
+        return absolute[1]
+
+    def _replace_host(self, host: bytes) -> None:
+        """Put the target's host where handlers look for it (RFC 9112 section 3.2.2)."""
+        head = self.head
+        at = head.lowered.find(b"\r\nhost:")
+        start = len(head.raw) - 4 if at < 0 else at
+        end = start if at < 0 else head.raw.find(b"\r\n", at + 2)
+        head.raw = head.raw[:start] + b"\r\nHost: " + host + head.raw[end:]
+        head.lowered = head.raw.lower()
 
     def _read_connection_options(self) -> None:
         """`close` and `keep-alive` as tokens of all Connection fields (RFC 9112 section 9.3)."""
@@ -259,12 +278,16 @@ class Connection:
             self.head.keep_alive = True
 
     def _skip_empty_lines(self) -> int:
+        """Where the request line begins. A line end that stays in front of it is none that HTTP knows."""
         start = self._at
-        for _ in range(MAX_EMPTY_LINES):
-            if not self._data.startswith(b"\r\n", start):
-                break
+        while self._empty_lines < MAX_EMPTY_LINES and self._data.startswith(b"\r\n", start):
+            self._empty_lines += 1
             start += 2
         self._at = start
+        ahead = self._data[start : start + 2]
+        if ahead.startswith(b"\n") or (len(ahead) == 2 and ahead.startswith(b"\r")):
+            detail = f"a request may have {MAX_EMPTY_LINES} empty lines before it, each CRLF"
+            raise ProtocolError(400, "empty-lines", detail)
         return start
 
     def _check_incomplete(self, start: int) -> None:

@@ -15,17 +15,19 @@ __all__ = ["ConnectionInfo", "Head"]
 class ConnectionInfo:
     """What is known of one connection, and a place to remember more.
 
-    `peer` is (host, port), or None on a Unix socket. `context` is the application's own: None at first,
-    kept as long as the connection (what a raw route computes once an address, it stores here). `gone` turns True with
-    the connection's end; `draining()` says whether its server is stopping.
+    `peer` and `local` are its ends as (host, port), or None on a Unix socket. `context` is the application's own: None
+    at first, kept as long as the connection (what a raw route computes once an address, it stores here). `gone` turns
+    True with the connection's end; `draining()` says whether its server is stopping; `scheme` is "https" under TLS.
     """
 
-    __slots__ = ("context", "draining", "gone", "peer")
+    __slots__ = ("context", "draining", "gone", "local", "peer", "scheme")
 
     def __init__(self, peer: tuple[str, int] | None = None) -> None:
         self.peer = peer
         self.context: Any = None
         self.gone = False
+        self.local: tuple[str, int] | None = None
+        self.scheme = "http"
         self.draining: Callable[[], bool] = _never
 
 

@@ -56,6 +56,9 @@ class Request:
     that streams, `body` is empty and `stream()` gives the parts as they arrive.
     """
 
+    route = ""  # the pattern of the route that answers, once it is found
+    began = 0.0  # when the application was called, by time.perf_counter()
+
     def __init__(self, head: Head, body: bytes = b"", stream: BodyStream | None = None) -> None:
         self.method = head.method.decode("ascii")
         self.target = head.target
@@ -111,6 +114,16 @@ class Request:
         lines = self._raw[:-4].split(b"\r\n")[1:]
         split = (line.decode("latin-1").partition(":") for line in lines)
         return Headers((name, value.strip(" \t")) for name, _, value in split)
+
+    @cached_property
+    def scheme(self) -> str:
+        """The word "http" or "https", as the connection is; middleware may say what a proxy in front was asked for."""
+        return self.connection.scheme
+
+    @cached_property
+    def host(self) -> str:
+        """The host, and port, that was asked for; "" if an old client did not say."""
+        return self.headers.get("host", "")
 
     @property
     def raw_path(self) -> bytes:

@@ -3,7 +3,9 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from hopline._histogram import Distribution
 from hopline.http.head import Head
+from hopline.http.limits import Limits
 from hopline.http.message import Request, Response
 
 __all__ = ["HTTPStats", "Handler", "Limits", "Middleware", "RawHandler"]
@@ -23,27 +25,6 @@ It sees GET and HEAD requests without a body only, must not block and must not k
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """Bounds of one connection; sizes in bytes, times in seconds. Each breach has its status."""
-
-    head_size: int = 32_768  # 431
-    head_fields: int = 100  # 431
-    target_size: int = 16_384  # 414
-    body_size: int = 1_048_576  # 413
-    head_timeout: float = 10.0  # 408: from the first byte of a head to its end
-    body_timeout: float = 30.0  # 408: from the end of the head to the end of the body
-    idle_timeout: float = 75.0  # closed without an answer: nothing was asked
-    write_timeout: float = 60.0  # cut: without a single byte of an answer being taken
-    connections: int = 20_000  # a worker's; 503 and closed beyond
-    write_buffer: int = 65_536  # unsent bytes at which a connection's input waits
-
-    def __post_init__(self) -> None:
-        for name in self.__slots__:
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be more than 0, not {getattr(self, name)!r}")
-
-
-@dataclass(frozen=True, slots=True)
 class HTTPStats:
     """Figures of one worker; additive over workers."""
 
@@ -55,3 +36,24 @@ class HTTPStats:
     protocol_errors: int = field(metadata={"help": "Requests refused for breaking the protocol or a limit"})
     timeouts: int = field(metadata={"help": "Connections closed for being idle or slow"})
     refused: int = field(metadata={"help": "Connections refused at the limit of connections"})
+    used: int = field(metadata={"help": "Connections on which a request was read"})
+    in_flight: int = field(metadata={"kind": "gauge", "help": "Requests whose answer is being made or sent"})
+    bytes_in: int = field(metadata={"help": "Bytes received"})
+    bytes_out: int = field(metadata={"help": "Bytes of answers handed to the system"})
+    loop_lag: Distribution = field(metadata={"help": "How late the event loop's one-second tick was"})
+
+    @property
+    def requests_per_connection(self) -> float:
+        """What keep-alive saves: requests for each connection that carried any; 0.0 before the first."""
+        return (self.requests + self.raw_requests) / self.used if self.used else 0.0
+
+    @property
+    def reuse_ratio(self) -> float:
+        """The share of requests that came on a connection already used, 0.0 to 1.0."""
+        requests = self.requests + self.raw_requests
+        return max(0.0, 1 - self.used / requests) if requests else 0.0
+
+    @property
+    def max_loop_lag(self) -> float:
+        """Seconds of the latest tick so far, at most a sixteenth too many."""
+        return self.loop_lag.quantile(1.0)

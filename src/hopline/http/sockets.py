@@ -32,10 +32,11 @@ Address = tuple[socket.AddressFamily, tuple[Any, ...]]  # the kernel's: (host, p
 
 
 class ListenError(HTTPServerError):
-    """Nobody can listen on `host` and `port`; the message says why and what to do."""
+    """Nobody can listen on `host` and `port`, None where it has none; the message says why and what to do."""
 
-    def __init__(self, host: str, port: int, reason: str) -> None:
-        super().__init__(f"can't listen on {host!r} port {port}: {reason}")
+    def __init__(self, host: str, port: int | None, reason: str) -> None:
+        where = repr(host) if port is None else f"{host!r} port {port}"
+        super().__init__(f"can't listen on {where}: {reason}")
         self.host = host
         self.port = port
 

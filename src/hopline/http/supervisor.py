@@ -17,6 +17,7 @@ from typing import Final
 
 from hopline.http.child import Slot
 from hopline.http.process import CLEAN_END, ChildProcess
+from hopline.http.reloading import Reload
 from hopline.http.signals import SignalWatch
 
 __all__ = ["Supervisor", "restart_delay"]
@@ -41,7 +42,8 @@ class Supervisor:
     `on_ready` is called once, when every child has said that it is ready. A child that crashes is replaced, after
     pauses that grow; while the first start isn't complete, a few failures in a row end everything. At a stop each
     stage has `shutdown_timeout` seconds to end before it is killed; a second signal kills what is left. The slots'
-    sockets are closed, in this process, when their stage is told to stop.
+    sockets are closed, in this process, when their stage is told to stop. SIGHUP replaces all processes, one by
+    one and without a gap (see reloading.py).
     """
 
     def __init__(
@@ -59,6 +61,9 @@ class Supervisor:
         self._start_timeout = start_timeout
         self._on_ready = on_ready
         self._signals = SignalWatch()
+        self._reload = Reload(
+            self._children, self._start, start_timeout=start_timeout, shutdown_timeout=shutdown_timeout
+        )
         self._announced = False  # whether the first start is complete
         self._stages: list[list[ChildProcess]] | None = None  # who is still to end, in turn; None: nobody
         self._deadline = 0.0  # of the first of these stages
@@ -75,15 +80,18 @@ class Supervisor:
                 for child in sorted(self._children, key=lambda child: -child.slot.stage):
                     self._start(child)
                 while self._stages != []:
-                    lines = [child.line for child in self._children if child.starting and child.line is not None]
+                    lines = [child.line for child in self._everyone() if child.starting and child.line is not None]
                     self._signals.wait(lines, self._pause())
                     self._turn(time.monotonic())
             finally:
                 self._end_all()
         return self._exit_code
 
+    def _everyone(self) -> list[ChildProcess]:
+        return [*self._children, *self._reload.extra()]
+
     def _turn(self, now: float) -> None:
-        for child in self._children:
+        for child in self._everyone():
             child.hear()
             how = child.reap()
             if how is not None:
@@ -99,11 +107,14 @@ class Supervisor:
 
     def _pause(self) -> float | None:
         """Seconds until something is due, None if nothing is."""
+        if self._reload_is_due():
+            return 0.0
         if self._stages is not None:
             due = [self._deadline]
         else:
             due = [child.restart_at for child in self._children if child.restart_at is not None]
             due += [child.started + self._start_timeout for child in self._children if child.starting]
+            due += self._reload.due()
         return max(0.0, min(due) - time.monotonic()) if due else None
 
     # Starting and replacing
@@ -111,7 +122,7 @@ class Supervisor:
     def _start(self, child: ChildProcess) -> None:
         if self._stages is not None:
             return  # an earlier one could not start, and all was given up
-        lines = [other.line for other in self._children if other.line is not None]
+        lines = [other.line for other in self._everyone() if other.line is not None]
         sockets = [listener for other in self._children for listener in other.slot.sockets]
         foreign = [*lines, *self._signals.pipe, *(one for one in sockets if one not in child.slot.sockets)]
         try:
@@ -130,6 +141,13 @@ class Supervisor:
             self._announced = True
             if self._on_ready is not None:
                 self._on_ready()
+        if self._reload_is_due():
+            self._signals.reload = False  # one that comes while this one is under way is another reload, after it
+            self._reload.begin()
+        self._reload.advance(now)
+
+    def _reload_is_due(self) -> bool:
+        return self._signals.reload and self._announced and self._stages is None and not self._reload.busy
 
     def _ended(self, child: ChildProcess, how: str, now: float) -> None:
         """A process is gone: as it was told to, or to be replaced."""
@@ -138,6 +156,8 @@ class Supervisor:
             if how != CLEAN_END and child.ready and not child.killed:
                 self._exit_code = 1
                 log.error("%s ended with %s while stopping", child, how)
+        elif self._reload.ended(child, how):
+            return
         elif not self._announced and child.failed_starts >= START_ATTEMPTS:
             self._give_up(child, how, now)
         else:
@@ -169,8 +189,10 @@ class Supervisor:
     # Stopping
 
     def _begin_stop(self, now: float) -> None:
-        by_stage = sorted({child.slot.stage for child in self._children})
-        self._stages = [[child for child in self._children if child.slot.stage == stage] for stage in by_stage]
+        self._reload.cancel()
+        everyone = self._everyone()
+        by_stage = sorted({child.slot.stage for child in everyone})
+        self._stages = [[child for child in everyone if child.slot.stage == stage] for stage in by_stage]
         self._stop_stage(now)
 
     def _stop_stage(self, now: float) -> None:
@@ -194,9 +216,9 @@ class Supervisor:
                 self._kill(late, now, f"did not end in {self._shutdown_timeout:.1f} s and is killed")
 
     def _kill_what_is_left(self, now: float) -> None:
-        left = [child for child in self._children if child.alive and not child.killed]
+        left = [child for child in self._everyone() if child.alive and not child.killed]
         if left:
-            self._stages = [self._children]
+            self._stages = [self._everyone()]
             self._kill(left, now, "is killed by a second signal")
 
     def _kill(self, children: Iterable[ChildProcess], now: float, why: str) -> None:
@@ -208,11 +230,11 @@ class Supervisor:
 
     def _end_all(self) -> None:
         """Leave no child behind, whatever ended `run`: after a clean stop there is none."""
-        for child in self._children:
+        for child in self._everyone():
             child.close_sockets()
             child.kill()
         deadline = time.monotonic() + KILL_SECONDS
-        while any(child.alive and child.reap() is None for child in self._children) and time.monotonic() < deadline:
+        while any(child.alive and child.reap() is None for child in self._everyone()) and time.monotonic() < deadline:
             self._signals.wait([], deadline - time.monotonic())
-        for child in self._children:
+        for child in self._everyone():
             child.hang_up()

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from hopline.cache import Cache
 from hopline.clock import SystemClock
 from hopline.http import App, Companion, Request, Response, Stop, serve
-from hopline.metrics import Sample, Snapshot, SnapshotServer, from_stats
+from hopline.metrics import Snapshot, SnapshotServer, from_stats
 from hopline.shortener.access import Access, ApiKeys, SessionSigner
 from hopline.shortener.api import register_api
 from hopline.shortener.clicks.facts import FactFinder
@@ -94,12 +94,7 @@ class _Parts:
         samples += from_stats("hopline_journal", self.journal.stats())
         engine = self.app.engine if self.app is not None else None
         if engine is not None:
-            samples += from_stats("hopline_http", engine.stats())
-            help_ = "Requests refused for breaking the protocol, by rule"
-            samples += [
-                Sample("hopline_http_broken_rules", "counter", help_, float(count), (("rule", rule),))
-                for rule, count in list(engine.broken_rules.items())
-            ]
+            samples += engine.snapshot()
         return samples
 
 

@@ -25,9 +25,9 @@ def opened(directory: Path, mode: JournalMode = "mapped") -> Journal:
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not condition():
-        assert time.monotonic() < end, "waited 10 s in vain"
+        assert time.monotonic() < end, "waited 60 s in vain"
         time.sleep(0.005)
 
 
