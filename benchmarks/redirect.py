@@ -3,7 +3,7 @@
 Five rounds; in each, at one and at sixteen pipelined requests, every contender is started anew, warmed up and
 loaded in turn, so that a slow moment of the machine meets all alike. Server on core 0, wrk on core 1. Ratios are
 taken within a round, then their median: figures of different moments are never compared. What other programs
-disturbed is measured again, a few times at most, and the least disturbed is kept, whoever was measured.
+disturbed is measured again, a few times at most, whoever was measured; what stays disturbed counts for nothing.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from benchmarks.contenders import URL, Contender, Deferred, Go, Nginx, Sustained
 from benchmarks.machine import ROOT, about, about_now_ended
 from benchmarks.pinned import pin_this_process, require
 from benchmarks.quiet import DISTURBED, machine_seconds, wait_until_quiet
+from benchmarks.summary import summarise
 from benchmarks.sums import Sums, sums_after_deferred, sums_after_sustained
 from benchmarks.tables import redirect_table
 from benchmarks.wrk import CONNECTIONS, Load, check_redirect, load
@@ -88,8 +89,9 @@ def run(options: argparse.Namespace) -> int:
                     )
     finally:
         shutil.rmtree(built, ignore_errors=True)
-    results = {"about": about_now_ended(begun), "connections": CONNECTIONS, "summary": _summary(measured)}
-    results["measurements"] = [asdict(one) for one in measured]
+    measurements = [asdict(one) for one in measured]
+    results = {"about": about_now_ended(begun), "connections": CONNECTIONS, "summary": summarise(measurements)}
+    results["measurements"] = measurements
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(results, indent=1) + "\n")
     print(redirect_table(results))
@@ -189,39 +191,3 @@ class _LagWatch:
             return None
         slope = statistics.linear_regression(range(len(self.lags)), self.lags).slope
         return round(slope / self._written, 4)
-
-
-def _summary(measured: list[Measurement]) -> dict[str, dict[str, object]]:
-    """By depth and contender: medians with least and most, and ratios to the peers of the same round."""
-    summary: dict[str, dict[str, object]] = {}
-    for depth in sorted({one.depth for one in measured}):
-        at_depth = [one for one in measured if one.depth == depth]
-        rates = {(one.contender, one.round): one.rate for one in at_depth}
-        cpu = {(one.contender, one.round): one.cpu_us for one in at_depth}
-        names = list(dict.fromkeys(one.contender for one in at_depth))
-        rounds = sorted({one.round for one in at_depth})
-        summary[str(depth)] = {
-            name: {
-                "rate": _spread([rates[name, number] for number in rounds]),
-                "cpu_us": _spread([cpu[name, number] for number in rounds]),
-                "busy": _spread([one.busy for one in at_depth if one.contender == name]),
-                "ratios": {
-                    peer: {
-                        "rate": _spread([rates[name, number] / rates[peer, number] for number in rounds]),
-                        "cpu_us": _spread([cpu[name, number] / cpu[peer, number] for number in rounds]),
-                    }
-                    for peer in names
-                    if peer in ("nginx", "go") and name not in ("nginx", "go")
-                },
-            }
-            for name in names
-        }
-    return summary
-
-
-def _spread(values: list[float]) -> dict[str, float]:
-    return {
-        "median": round(statistics.median(values), 3),
-        "min": round(min(values), 3),
-        "max": round(max(values), 3),
-    }

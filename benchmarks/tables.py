@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from benchmarks.summary import PEERS
+
 __all__ = ["about_text", "profile_table", "redirect_table", "table"]
 
 _SHOWN = {
@@ -30,33 +32,29 @@ def redirect_table(results: Mapping[str, Any]) -> str:
     """Results of benchmarks/redirect.py: a table for each depth, and what the clicks added up to."""
     parts = []
     for depth, contenders in results["summary"].items():
-        peers = [name for name in ("nginx", "go") if name in contenders]
-        head = [
-            "",
-            "requests/s",
-            "least … most",
-            "CPU µs/request",
-            "core in use",
-            *(f"rate ÷ {peer}" for peer in peers),
-        ]
-        rows = []
-        for name, found in contenders.items():
-            rate, cpu = found["rate"], found["cpu_us"]
-            spread = f"{rate['min']:,.0f} … {rate['max']:,.0f}"
-            row = [_SHOWN.get(name, name), f"{rate['median']:,.0f}", spread, f"{cpu['median']:.1f}"]
-            row.append(f"{100 * found['busy']['median']:.0f} %")
-            rows.append([*row, *(_ratio(found["ratios"], peer) for peer in peers)])
+        peers = [peer for peer in PEERS if peer in contenders]
+        head = ["", "runs", "requests/s", "least … most", "CPU µs/request", "core in use"]
+        rows = [_row(name, found, peers) for name, found in contenders.items()]
         requests = "request" if depth == "1" else "requests"
         parts.append(f"{depth} {requests} at a time on each of {results['connections']} connections:\n")
-        parts.append(table(head, rows) + "\n")
+        parts.append(table([*head, *(f"rate ÷ {peer}" for peer in peers)], rows) + "\n")
     return "\n".join([*parts, _sums_text(results["measurements"])])
 
 
-def _ratio(ratios: Mapping[str, Any], peer: str) -> str:
-    if peer not in ratios:
-        return ""
-    rate = ratios[peer]["rate"]
-    return f"{rate['median']:.2f} ({rate['min']:.2f} … {rate['max']:.2f})"
+def _row(name: str, found: Mapping[str, Any], peers: Sequence[str]) -> list[str]:
+    """One contender's line. Runs are those that nobody disturbed, of those made."""
+    shown = [_SHOWN.get(name, name), f"{found['used']} of {found['made']}"]
+    rate = found["rate"]
+    if rate is None:
+        return [*shown, *["none"] * (4 + len(peers))]
+    shown += [f"{rate['median']:,.0f}", f"{rate['min']:,.0f} … {rate['max']:,.0f}"]
+    shown += [f"{found['cpu_us']['median']:.1f}", f"{100 * found['busy']['median']:.0f} %"]
+    return [*shown, *(_ratio(found["ratios"].get(peer)) for peer in peers)]
+
+
+def _ratio(of_peer: Mapping[str, Any] | None) -> str:
+    rate = None if of_peer is None else of_peer["rate"]
+    return "" if rate is None else f"{rate['median']:.2f} ({rate['min']:.2f} … {rate['max']:.2f})"
 
 
 def _sums_text(measurements: Sequence[Mapping[str, Any]]) -> str:
