@@ -1,6 +1,7 @@
 """`python -m benchmarks [redirect | profile | render]`; without a name, all of them."""
 
 import argparse
+import signal
 import sys
 from types import ModuleType
 
@@ -18,6 +19,8 @@ def main() -> int:
         text = (module.__doc__ or "").partition("\n")[0]
         module.add_arguments(commands.add_parser(name, help=text, description=text))
     chosen = parser.parse_args()
+    # Servers lead sessions of their own: only an orderly end takes them along.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         if chosen.command is not None:
             status: int = COMMANDS[chosen.command].run(chosen)

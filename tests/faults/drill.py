@@ -17,6 +17,7 @@ import asyncio
 import json
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -232,6 +233,8 @@ def main() -> int:
     # Imported here: that module is a program, which changes the server's classes only when run as one.
     from tests.faults.faulty_serve import POINTS
 
+    # The server leads a session of its own: only an orderly end takes it along.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     folder = Path(tempfile.mkdtemp(prefix="drill-"))
     try:
         results = asyncio.run(kill_rounds(chosen.rounds, folder / "data", chosen.seed))
@@ -244,6 +247,9 @@ def main() -> int:
     except DrillFailed as error:
         print(f"failed: {error}\nthe data is left in {folder}", file=sys.stderr)
         return 1
+    except BaseException:  # stopped by a signal: there is nothing to look into
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     shutil.rmtree(folder)
     print(_table(results))
     print(json.dumps({"seed": chosen.seed, "rounds": [asdict(one) for one in results]}))
